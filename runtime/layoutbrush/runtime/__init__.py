@@ -1,0 +1,1 @@
+"""The runtime of Layoutbrush: bundles, engines, pipeline, documents and the gRPC service. Never imports torch."""
