@@ -1,0 +1,1 @@
+"""Training: data, networks, losses, stages, metrics and evaluation of Layoutbrush."""

@@ -1,0 +1,1 @@
+"""Commands that the training portion adds to `layoutbrush`."""

@@ -1,0 +1,1 @@
+"""Networks: sparse attention warp, refinement, discriminator, visual-semantic encoder, segmentation."""

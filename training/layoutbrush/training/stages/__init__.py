@@ -1,0 +1,19 @@
+"""What can be trained, by name; each entry is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+STAGES: dict[str, str] = {
+    "warp": "layoutbrush.training.stages.warp",
+    "refine": "layoutbrush.training.stages.refine",
+    "adversarial": "layoutbrush.training.stages.adversarial",
+    "segmentation": "layoutbrush.training.stages.segmentation",
+    "distill": "layoutbrush.training.stages.distill",
+}
+
+
+def stage_module(name: str) -> ModuleType:
+    """The module that holds ``Settings`` and ``build`` of the named stage. Raises KeyError for an unknown name."""
+    return import_module(STAGES[name])
