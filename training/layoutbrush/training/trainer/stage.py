@@ -21,7 +21,7 @@ The loop (:mod:`layoutbrush.training.trainer.loop`) knows nothing of networks, l
             warped = context.modules["warp"](batch["image"], ...)
             loss = ...
             context.backward(loss)
-            context.update("warp")                     # clip, rate, optimizer step, zero gradients, average
+            context.update("warp")                     # clip, rate, optimizer step, zero gradients
             return {"l1": loss}
 
         def evaluate(self, modules): ...               # modules: the averaged ones; called without gradients
@@ -82,16 +82,14 @@ def warm_then_linear(warm: int, end: float) -> Callable[[float, int], float]:
 
 @dataclass(frozen=True)
 class Optimization:
-    """An optimizer with its rate schedule, gradient clipping and the modules that its update moves.
+    """An optimizer with its rate schedule and gradient clipping.
 
     ``rate(progress, step)`` multiplies each group's initial rate; ``clip`` bounds the gradient's norm (0: never).
-    ``module`` names the module whose parameters it holds ("" when the optimization bears the module's name).
     """
 
     optimizer: torch.optim.Optimizer
     rate: Callable[[float, int], float] = constant_rate
     clip: float = 0.0
-    module: str = ""
 
 
 class Context(Protocol):
