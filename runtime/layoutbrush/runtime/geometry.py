@@ -1,7 +1,7 @@
 """Sizes and rectangles on the pixel grid, so that no bare tuple has to be guessed at.
 
-x runs to the right and y downwards; both count whole pixels from the upper left corner. A rectangle covers the pixels
-x <= column < x + width and y <= row < y + height.
+x runs to the right and y downwards; both count whole pixels from the upper left corner. A rectangle covers
+the pixels x <= column < x + width and y <= row < y + height.
 """
 
 from __future__ import annotations
@@ -124,10 +124,7 @@ class Bounds:
     def contains(self, other: Bounds) -> bool:
         """Return True where every pixel of `other` lies in this rectangle."""
         return other.empty or (
-            self.x <= other.x
-            and self.y <= other.y
-            and other.right <= self.right
-            and other.bottom <= self.bottom
+            self.x <= other.x and self.y <= other.y and other.right <= self.right and other.bottom <= self.bottom
         )
 
     def intersection(self, other: Bounds) -> Bounds:
@@ -154,9 +151,7 @@ class Bounds:
 
     def grow(self, pixels: int) -> Bounds:
         """Return the rectangle grown by `pixels` on each of its four sides (shrunk where negative)."""
-        return Bounds.between(
-            self.x - pixels, self.y - pixels, self.right + pixels, self.bottom + pixels
-        )
+        return Bounds.between(self.x - pixels, self.y - pixels, self.right + pixels, self.bottom + pixels)
 
     def align(self, grid: int) -> Bounds:
         """Return the smallest rectangle around this one whose four edges lie on multiples of `grid`."""
