@@ -1,0 +1,217 @@
+"""The refinement network (patent 508 to 514, Eq. 11, 12): repairs a warped picture inside the mask.
+
+One encoder looks at the warped picture, the masked photo, mask, confidence, the layout's embedding and the
+visual-semantic features of the warped picture; dilated convolutions and contextual attention at 1/8 spread what
+surrounds the mask. A coarse SPADE decoder paints a first picture and hands its inner features to the fine one, which
+also looks at that picture. SPADE runs at 1/2 resolution and coarser; full resolution costs two small convolutions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from layoutbrush.training.models.contextual_attention import ContextualAttention
+from layoutbrush.training.models.labels import one_hot
+from layoutbrush.training.models.spade import SpadeBlock, conv_leaky, double, leaky, subpixel_conv
+
+GATE_BIAS = 1.5
+"""Start with most of the warp: sigmoid(1.5) = 0.82."""
+REACH = 0.25
+"""How far a pixel may move from the warp while the gate is open, on the scale -1 .. 1."""
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Sizes of the network; stored beside its weights.
+
+    ``encoder``: channels at 1/2, 1/4, 1/8; ``coarse`` and ``fine``: of the decoders at 1/8, 1/4, 1/2; ``semantic``:
+    channels of the visual-semantic features f1..f4 at 1/2, 1/4, 1/8, 1/16, empty to do without; ``attention`` False:
+    without contextual attention; ``detail``: channels at full resolution.
+    """
+
+    labels: int = 15
+    embedding: int = 8
+    encoder: tuple[int, int, int] = (40, 80, 144)
+    coarse: tuple[int, int, int] = (128, 72, 40)
+    fine: tuple[int, int, int] = (112, 72, 48)
+    dilations: tuple[int, ...] = (2, 4, 8)
+    semantic: tuple[int, ...] = ()
+    attention: bool = True
+    detail: int = 12
+
+
+def shrink(x: Tensor, factor: int) -> Tensor:
+    """Mean over factor x factor blocks."""
+    return F.avg_pool2d(x, factor)
+
+
+def gated(head: Tensor, warped: Tensor) -> Tensor:
+    """g (warp + 0.25 tanh) + (1 - g) tanh, for head (B, 4, H, W) and warped (B, 3, H, W) on -1 .. 1."""
+    gate = torch.sigmoid(head[:, 3:] + GATE_BIAS)
+    color = torch.tanh(head[:, :3])
+    return gate * (warped + REACH * color) + (1 - gate) * color
+
+
+class Encoder(nn.Module):
+    """Strided convolutions to 1/8, dilated residuals, contextual attention; features f1..f4 join on their scales."""
+
+    def __init__(self, config: RefineConfig, inputs: int) -> None:
+        super().__init__()
+        a, b, c = config.encoder
+        self.down2 = conv_leaky(inputs, a, 4, 2)
+        self.down4 = conv_leaky(a, b, 3, 2)
+        self.down8 = conv_leaky(b, c, 3, 2)
+        widths = (a, b, c, c)[: len(config.semantic)]
+        self.semantic = nn.ModuleList(nn.Conv2d(n, w, 1) for n, w in zip(config.semantic, widths, strict=True))
+        self.dilated = nn.ModuleList(conv_leaky(c, c, 3, 1, d) for d in config.dilations)
+        self.attention = ContextualAttention(c) if config.attention else None
+        self.mix = conv_leaky(c, c)
+
+    def forward(self, stack: Tensor, features: tuple[Tensor, ...], hole: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        """stack (B, inputs, H, W), hole (B, 1, H/8, W/8), labels (B, L, H/8, W/8) -> features at 1/2, 1/4, 1/8."""
+        joined = [project(f) for project, f in zip(self.semantic, features, strict=True)]
+        half = self.down2(stack)
+        half = half + joined[0] if joined else half
+        quarter = self.down4(half)
+        quarter = quarter + joined[1] if joined else quarter
+        eighth = self.down8(quarter)
+        eighth = eighth + joined[2] + double(joined[3]) if joined else eighth
+        for block in self.dilated:
+            eighth = eighth + block(eighth)
+        if self.attention is not None:
+            eighth = self.attention(eighth, hole, labels)
+        return half, quarter, self.mix(eighth)
+
+
+class CoarseDecoder(nn.Module):
+    """From the encoder's features to four channels at full size; also returns its inner features for the fine one."""
+
+    def __init__(self, config: RefineConfig, layout: int) -> None:
+        super().__init__()
+        a, b, c = config.encoder
+        d8, d4, d2 = config.coarse
+        self.block8 = SpadeBlock(c, d8, layout, 32)
+        self.block4 = SpadeBlock(d8 + b, d4, layout, 24)
+        self.block2 = SpadeBlock(d4 + a, d2, layout, 24, depth=1)
+        self.head = subpixel_conv(d2, 4, 0.1)
+
+    def forward(self, encoded: tuple[Tensor, ...], layouts: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        half, quarter, eighth = encoded
+        h8 = self.block8(eighth, layouts[2])
+        h4 = self.block4(torch.cat([double(h8), quarter], 1), layouts[1])
+        h2 = self.block2(torch.cat([double(h4), half], 1), layouts[0])
+        return F.pixel_shuffle(self.head(leaky(h2)), 2), (h2, h4, h8)
+
+
+class FineDecoder(nn.Module):
+    """Looks at the coarse picture and the coarse decoder's inner features; two convolutions at full resolution."""
+
+    def __init__(self, config: RefineConfig, inputs: int, layout: int) -> None:
+        super().__init__()
+        d8, d4, d2 = config.coarse
+        f8, f4, f2 = config.fine
+        self.down2 = conv_leaky(inputs, f2, 4, 2)
+        self.down4 = conv_leaky(f2, f4, 3, 2)
+        self.down8 = conv_leaky(f4, f8, 3, 2)
+        self.block8 = SpadeBlock(f8 + d8, f8, layout, 32)
+        self.block4 = SpadeBlock(f8 + f4 + d4, f4, layout, 24)
+        self.block2 = SpadeBlock(f4 + f2 + d2, f2, layout, 24)
+        self.up = subpixel_conv(f2, config.detail)
+        self.detail = conv_leaky(config.detail + 7, config.detail)
+        self.head = nn.Conv2d(config.detail, 4, 3, padding=1)
+        with torch.no_grad():
+            self.head.weight.mul_(0.1)
+            if self.head.bias is not None:
+                self.head.bias.zero_()
+
+    def forward(
+        self, stack: Tensor, near: Tensor, handed: tuple[Tensor, ...], layouts: tuple[Tensor, ...]
+    ) -> Tensor:
+        """stack (B, inputs, H, W), near (B, 7, H, W): coarse, warped, mask -> (B, 4, H, W)."""
+        e2 = self.down2(stack)
+        e4 = self.down4(e2)
+        e8 = self.down8(e4)
+        h8 = self.block8(torch.cat([e8, handed[2]], 1), layouts[2])
+        h4 = self.block4(torch.cat([double(h8), e4, handed[1]], 1), layouts[1])
+        h2 = self.block2(torch.cat([double(h4), e2, handed[0]], 1), layouts[0])
+        full = leaky(F.pixel_shuffle(self.up(leaky(h2)), 2))
+        head: Tensor = self.head(self.detail(torch.cat([full, near], 1)))
+        return head
+
+
+class Refine(nn.Module):
+    """The graph `refine`; everything is inside, normalisation of the pictures too.
+
+    Args:
+        config: sizes.
+        visual_semantic: image (B, 3, H, W) in [0, 1] -> f1..f4 with the channels of ``config.semantic``; kept in eval
+            mode and without gradients. None when ``config.semantic`` is empty.
+    """
+
+    def __init__(self, config: RefineConfig | None = None, visual_semantic: nn.Module | None = None) -> None:
+        super().__init__()
+        self.config = config or RefineConfig()
+        self.arguments = asdict(self.config)
+        if (visual_semantic is None) != (not self.config.semantic):
+            raise ValueError("visual_semantic goes with config.semantic: both or neither")
+        layout = self.config.embedding + 1
+        self.embed = nn.Conv2d(self.config.labels + 1, self.config.embedding, 1)
+        self.encoder = Encoder(self.config, 3 + 3 + 1 + layout)
+        self.coarse = CoarseDecoder(self.config, layout)
+        self.fine = FineDecoder(self.config, 3 + 3 + layout, layout)
+        self.visual_semantic = visual_semantic
+        if visual_semantic is not None:
+            visual_semantic.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Refine:
+        """Training mode for all but the visual-semantic encoder."""
+        super().train(mode)
+        if self.visual_semantic is not None:
+            self.visual_semantic.eval()
+        return self
+
+    def forward(
+        self, warped: Tensor, image: Tensor, edited: Tensor, mask: Tensor, confidence: Tensor, fine: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """(coarse, refined), both (B, 3, H, W) in [0, 1] and equal to ``image`` outside the mask (Eq. 12).
+
+        warped, image (B, 3, H, W) in [0, 1]; edited (B, H, W) int label ids; mask (B, H, W) bool, True = may change;
+        confidence (B, 1, H, W), the warp's best scores. H and W are multiples of 16. In training mode the pictures are
+        not clamped to [0, 1], so that gradients bring strays back. ``fine`` False: the coarse picture twice.
+        """
+        hole = mask[:, None].to(warped.dtype)
+        keep = 1 - hole
+        labels = one_hot(edited, self.config.labels)
+        layout = torch.cat([self.embed(labels), hole], 1)
+        layouts = (shrink(layout, 2), shrink(layout, 4), shrink(layout, 8))
+        xw = warped * 2 - 1
+        photo = image * 2 - 1
+        trust = confidence.clamp(-1, 1) * hole
+        stack = torch.cat([xw, photo * keep, layout, trust], 1)
+        low_hole = F.max_pool2d(hole, 8)
+        encoded = self.encoder(stack, self._semantic(warped), low_hole, shrink(labels, 8))
+        head, handed = self.coarse(encoded, layouts)
+        first = gated(head.float(), xw) * hole + photo * keep
+        coarse = self._picture(first, image, keep)
+        if not fine:
+            return coarse, coarse
+        near = torch.cat([first, xw, hole], 1)
+        head = self.fine(torch.cat([first, xw, layout], 1), near, handed, layouts)
+        refined = self._picture(gated(head.float(), xw), image, keep)
+        return coarse, refined
+
+    def _semantic(self, warped: Tensor) -> tuple[Tensor, ...]:
+        if self.visual_semantic is None:
+            return ()
+        with torch.no_grad():
+            return tuple(self.visual_semantic(warped))
+
+    def _picture(self, x: Tensor, image: Tensor, keep: Tensor) -> Tensor:
+        picture = (x + 1) / 2
+        if not self.training:
+            picture = picture.clamp(0, 1)
+        return torch.where(keep > 0, image, picture)

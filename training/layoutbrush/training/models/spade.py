@@ -1,0 +1,82 @@
+"""Spatially-adaptive normalisation for the decoders (Park et al., CVPR 2019), in a form that is cheap on a CPU.
+
+Gain and bias come from the layout through one 3x3 convolution and a 1x1 convolution: the layout is piecewise
+constant, so the second 3x3 convolution of the paper costs far more than it tells.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SLOPE = 0.2
+"""Slope of every leaky ReLU below zero."""
+
+
+def leaky(x: Tensor) -> Tensor:
+    """Leaky ReLU with the slope of this package."""
+    return F.leaky_relu(x, SLOPE)
+
+
+class Spade(nn.Module):
+    """Instance normalisation whose gain and bias the layout gives to every pixel.
+
+    forward: x (B, channels, H, W), layout (B, layout_channels, H, W) -> (B, channels, H, W).
+    """
+
+    def __init__(self, channels: int, layout_channels: int, hidden: int) -> None:
+        super().__init__()
+        self.shared = nn.Conv2d(layout_channels, hidden, 3, padding=1)
+        self.gain_bias = nn.Conv2d(hidden, 2 * channels, 1)
+        self.norm = nn.InstanceNorm2d(channels)
+
+    def forward(self, x: Tensor, layout: Tensor) -> Tensor:
+        gain, bias = self.gain_bias(F.relu(self.shared(layout))).chunk(2, 1)
+        normal: Tensor = self.norm(x)
+        return normal * (1 + gain) + bias
+
+
+class SpadeBlock(nn.Module):
+    """1x1 fusion of what arrives, then `depth` times SPADE, leaky ReLU and 3x3 convolution as one residual.
+
+    forward: x (B, inputs, H, W), layout (B, layout_channels, H, W) -> (B, channels, H, W).
+    """
+
+    def __init__(self, inputs: int, channels: int, layout_channels: int, hidden: int, depth: int = 2) -> None:
+        super().__init__()
+        self.fuse = nn.Conv2d(inputs, channels, 1)
+        self.spades = nn.ModuleList(Spade(channels, layout_channels, hidden) for _ in range(depth))
+        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+
+    def forward(self, x: Tensor, layout: Tensor) -> Tensor:
+        fused: Tensor = self.fuse(x)
+        h = fused
+        for spade, conv in zip(self.spades, self.convs, strict=True):
+            h = conv(leaky(spade(h, layout)))
+        return fused + h
+
+
+def conv_leaky(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Convolution that keeps (or, with a stride, divides) the size, and leaky ReLU."""
+    padding = dilation * (kernel // 2) if kernel % 2 else 1
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation)
+    return nn.Sequential(conv, nn.LeakyReLU(SLOPE))
+
+
+def double(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, 2H, 2W), nearest neighbour."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def subpixel_conv(inputs: int, outputs: int, gain: float = 1.0) -> nn.Conv2d:
+    """3x3 convolution for `F.pixel_shuffle(., 2)` to `outputs` channels, free of a grid at the start.
+
+    The four sub-pixels of a channel start with the same weights (Aitken et al. 2017), scaled by `gain`.
+    """
+    conv = nn.Conv2d(inputs, 4 * outputs, 3, padding=1)
+    with torch.no_grad():
+        conv.weight.copy_(gain * conv.weight[::4].repeat_interleave(4, 0))
+        if conv.bias is not None:
+            conv.bias.zero_()
+    return conv
