@@ -1,0 +1,44 @@
+"""Where the torch ops compute: the native library when it is built, the NumPy reference when it is not.
+
+Tensors cross as NumPy views of their own memory: contiguous CPU tensors are never copied. Tensors on another
+device make the detour through the host, which is right but slow.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+@cache
+def native() -> ModuleType | None:
+    """The binding of the native kernels, or None where the library is not built."""
+    from layoutbrush.runtime.ops import native as binding
+
+    return binding if binding.available() else None
+
+
+def threads() -> int:
+    """Threads for a native kernel: as many as torch itself may use."""
+    return torch.get_num_threads()
+
+
+def view(tensor: Tensor) -> npt.NDArray[np.generic]:
+    """The tensor's memory as an array, without a copy where it is contiguous and on the CPU."""
+    array: npt.NDArray[np.generic] = tensor.detach().to("cpu").contiguous().numpy()
+    return array
+
+
+def optional_view(tensor: Tensor | None) -> npt.NDArray[np.generic] | None:
+    """`view`, or None for None."""
+    return None if tensor is None else view(tensor)
+
+
+def tensor_of(array: npt.NDArray[np.generic], like: Tensor) -> Tensor:
+    """The array as a tensor on the device of `like`, sharing its memory on the CPU."""
+    return torch.from_numpy(np.ascontiguousarray(array)).to(like.device)
