@@ -164,29 +164,25 @@ def test_files_are_short() -> None:
 
 @pytest.mark.parametrize("folder", [*PORTIONS.values(), "tests"])
 def test_readme_names_each_file(folder: str) -> None:
-    """Each source file has a line in its top-level folder's README, and no line names a file that is gone."""
+    """Each source file has a line in its top-level folder's README, and no line names a file that is gone.
+
+    Lines name files relative to the folder or, in a portion, to its package.
+    """
     readme = (ROOT / folder / "README.md").read_text(encoding="utf-8")
     named = re.findall(r"^\| `([^`]+)` \| \S.*\|$", readme, flags=re.MULTILINE)
-    portion = next((name for name, top in PORTIONS.items() if top == folder), None)
-    files = {
-        short_name(path, folder, portion)
+    places = [ROOT / folder, *(package(name) for name, top in PORTIONS.items() if top == folder)]
+    files = [
+        ROOT / path
         for path in tracked()
         if path.parts[0] == folder
         and (path.suffix in SOURCE_SUFFIXES or path.name == "CMakeLists.txt")
         and path.name != "__init__.py"
         and not is_generated(path)
-    }
-    assert sorted(files - set(named)) == [], "files without a line"
-    places = [ROOT / folder, *([package(portion)] if portion else [])]
-    assert [name for name in named if not any((place / name).exists() for place in places)] == [], "lines without a file"
+    ]
+    described = {place / name for place in places for name in named}
+    assert not [str(path.relative_to(ROOT)) for path in files if path not in described], "files without a line"
+    assert not [name for name in named if not any((place / name).exists() for place in places)], "lines without a file"
     assert len(named) == len(set(named))
-
-
-def short_name(path: Path, folder: str, portion: str | None) -> str:
-    """How a README names a file: relative to the portion's package where it is in it, otherwise to the folder."""
-    if portion is not None and (ROOT / path).is_relative_to(package(portion)):
-        return (ROOT / path).relative_to(package(portion)).as_posix()
-    return path.relative_to(folder).as_posix()
 
 
 def entry_points() -> dict[str, str]:
