@@ -49,6 +49,7 @@ def r1(discriminate: Callable[[Tensor], Logits], real: Tensor, mask: Tensor | No
     with torch.enable_grad(), torch.autocast(real.device.type, enabled=False):
         picture = real.detach().float().requires_grad_(True)
         logits = discriminate(picture)
-        total = torch.stack([(x * (1 if mask is None else _near(mask, x))).sum() for x in logits]).sum()
+        gates = [_near(mask, x) for x in logits]
+        total = torch.stack([(x if g is None else x * g).sum() for x, g in zip(logits, gates, strict=True)]).sum()
         (gradient,) = torch.autograd.grad(total, picture, create_graph=True)
     return 0.5 * gradient.square().sum((1, 2, 3)).mean()

@@ -24,5 +24,5 @@ def update_average(average: nn.Module, module: nn.Module, decay: float, step: in
     weight = 1.0 - min(decay, (1.0 + step) / (10.0 + step))
     for mine, theirs in zip(average.parameters(), module.parameters(), strict=True):
         mine.lerp_(theirs.detach(), weight)
-    for mine, theirs in zip(average.buffers(), module.buffers(), strict=True):
-        mine.copy_(theirs)
+    for kept, given in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(given)

@@ -134,7 +134,8 @@ def train(stage: Stage, settings: LoopSettings, facts: Mapping[str, object] | No
     """
     if settings.minutes <= 0 and settings.steps <= 0:
         raise LoopError("give minutes or steps")
-    fabric: Any = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
+    precision: Any = settings.precision  # Fabric itself refuses a name that it doesn't know
+    fabric: Any = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=precision)
     fabric.launch()
     run = _Run(stage, settings, fabric, dict(facts or {}))
     try:

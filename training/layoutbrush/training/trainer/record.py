@@ -60,7 +60,7 @@ class Record:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(folder / "tensorboard"))
 
     def add(self, scalars: Mapping[str, float]) -> None:
         """Take in the scalars of a step; they are averaged until :meth:`flush`."""
