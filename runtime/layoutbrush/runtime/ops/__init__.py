@@ -1,0 +1,1 @@
+"""KeyIndexSampling and SparseAttentionWarp: contracts (TOML), NumPy reference, native kernels."""

@@ -1,0 +1,135 @@
+#include "thread_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace layoutbrush {
+namespace {
+
+struct Job {
+  Task task;
+  void* context;
+  int64_t count;
+  std::atomic<int64_t> next{0};
+  std::atomic<int64_t> done{0};
+  int helpers;  // workers still wanted; guarded by the pool's mutex
+  std::mutex mutex;
+  std::condition_variable finished;
+
+  void work() {
+    int64_t mine = 0;
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count; ++mine) task(context, i);
+    if (mine && done.fetch_add(mine, std::memory_order_acq_rel) + mine == count) {
+      std::lock_guard<std::mutex> lock(mutex);
+      finished.notify_all();
+    }
+  }
+  bool complete() const { return done.load(std::memory_order_acquire) == count; }
+};
+
+class Pool {
+ public:
+  void run(int64_t count, int threads, Task task, void* context) {
+    auto job = std::make_shared<Job>();
+    job->task = task;
+    job->context = context;
+    job->count = count;
+    job->helpers = static_cast<int>(std::min<int64_t>(threads, count)) - 1;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      grow(job->helpers);
+      jobs_.push_back(job);
+    }
+    if (job->helpers == 1) wake_.notify_one(); else wake_.notify_all();
+    job->work();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), job), jobs_.end());
+    }
+    for (int spin = 0; spin < 2000 && !job->complete(); ++spin) std::this_thread::yield();
+    std::unique_lock<std::mutex> lock(job->mutex);
+    job->finished.wait(lock, [&] { return job->complete(); });
+  }
+
+ private:
+  void grow(int wanted) {
+    try {
+      while (workers_ < wanted) {
+        std::thread([this] { serve(); }).detach();
+        ++workers_;
+      }
+    } catch (const std::exception&) {  // no more threads to be had: fewer do the work
+    }
+  }
+
+  void serve() {
+    for (;;) {
+      std::shared_ptr<Job> job;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait(lock, [&] { return !jobs_.empty(); });
+        job = jobs_.front();
+        if (--job->helpers == 0) jobs_.pop_front();
+      }
+      job->work();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::shared_ptr<Job>> jobs_;
+  int workers_ = 0;
+};
+
+// Never destroyed: its detached threads may outlive the static destructors.
+std::atomic<Pool*> g_pool{nullptr};
+
+Pool& pool() {
+  Pool* current = g_pool.load(std::memory_order_acquire);
+  if (!current) {
+    auto* fresh = new Pool;
+    if (g_pool.compare_exchange_strong(current, fresh)) {
+      current = fresh;
+#if defined(__unix__) || defined(__APPLE__)
+      // A forked child inherits the pool without its threads: it starts a new one.
+      static const int once = pthread_atfork(nullptr, nullptr, [] { g_pool.store(nullptr); });
+      (void)once;
+#endif
+    } else {
+      delete fresh;
+    }
+  }
+  return *current;
+}
+
+}  // namespace
+
+void parallel_for(int64_t count, int threads, Task task, void* context) {
+  if (count <= 0) return;
+  if (threads <= 1 || count == 1) {
+    for (int64_t i = 0; i < count; ++i) task(context, i);
+    return;
+  }
+  pool().run(count, threads, task, context);
+}
+
+int resolve_threads(int requested) {
+  if (requested <= 0) {
+    const char* text = std::getenv("LAYOUTBRUSH_NUM_THREADS");
+    requested = text ? std::atoi(text) : 0;
+  }
+  if (requested <= 0) requested = static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(requested, 1, 256);
+}
+
+}  // namespace layoutbrush
