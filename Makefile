@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KIND := $(if $(LAYOUTBRUSH_NO_NATIVE),pure,native)
 # The kernels themselves need no reinstall: the editable install rebuilds them when they are imported.
+export PATH := $(abspath $(BIN)):$(PATH)
 BUILD_INPUTS := pyproject.toml constraints.txt runtime/native/CMakeLists.txt
 
 .PHONY: help demo test lint bench clean

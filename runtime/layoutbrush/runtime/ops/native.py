@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from ctypes import c_char_p, c_float, c_int, c_int32, c_int64, c_uint64, c_void_p
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,11 +61,19 @@ def library_path() -> Path | None:
     given = os.environ.get("LAYOUTBRUSH_NATIVE_DIR")
     if given and (path := Path(given) / LIBRARY_NAME).is_file():
         return path
-    # Installed beside the library; an editable install has both in its build folder and rebuilds at this look-up.
-    trace = find_spec("layoutbrush.runtime.ops.native_build")
+    trace = _build_trace()
     if trace is not None and trace.origin and (path := Path(trace.origin).with_name(LIBRARY_NAME)).is_file():
         return path
     return None
+
+
+def _build_trace() -> ModuleSpec | None:
+    """The module that is installed beside the library; an editable install rebuilds both at this look-up."""
+    name = "layoutbrush.runtime.ops.native_build"
+    try:
+        return find_spec(name)
+    except FileNotFoundError:  # no CMake on PATH to rebuild with: what was built last serves, without a second try
+        return find_spec(name)
 
 
 @cache
