@@ -1,7 +1,7 @@
 """Differentiable augmentation (Zhao et al., NeurIPS 2020): the discriminator never sees a picture as it is.
 
-The same random change goes to picture, layout and mask, and real and fake pictures of a pair get the same one, so that the
-discriminator can't memorise few photos and still judges like with like. Random numbers come from torch's generator.
+The same random change goes to picture, layout and mask, and real and fake pictures of a pair get the same one, so that
+the discriminator can't memorise few photos and still judges like with like. Random numbers come from torch's generator.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ def fit(weight: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean of (B, C, h, w) with weights (B, 1, H, W) of any size; without weights the plain mean. No weight at all: 0."""
+    """Mean of (B, C, h, w) with weights (B, 1, H, W) of any size; 0 where all are 0. Without weights the plain mean."""
     values = values.float()
     if weight is None:
         return values.mean()

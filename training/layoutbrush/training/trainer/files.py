@@ -17,7 +17,7 @@ PARTIAL = ".partial-"
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` in one step. Raises OSError."""
     partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
-    with open(partial, "wb") as file:
+    with partial.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -26,8 +26,8 @@ class LoopSettings:
     """How long and how to train.
 
     ``minutes`` of training in all, resumed runs included, or ``steps`` in all (whichever ends first; 0: no bound, one
-    must be given). ``precision``: Fabric's name. ``decay`` of the moving averages. ``save_minutes``: between checkpoints
-    without evaluation; ``evaluate_every``: steps, 0 for ``evaluations`` times spread evenly over the run.
+    must be given). ``precision``: Fabric's name. ``decay`` of the moving averages. ``save_minutes``: between
+    checkpoints without evaluation; ``evaluate_every``: steps, 0 for ``evaluations`` times spread evenly over the run.
     """
 
     folder: Path
@@ -53,7 +53,9 @@ class LoopError(ValueError):
 class Lent:
     """The :class:`~layoutbrush.training.trainer.stage.Context` of this loop."""
 
-    def __init__(self, fabric: Any, modules: Mapping[str, nn.Module], optimizations: Mapping[str, Optimization]) -> None:
+    def __init__(
+        self, fabric: Any, modules: Mapping[str, nn.Module], optimizations: Mapping[str, Optimization]
+    ) -> None:
         self.step = 0
         self.progress = 0.0
         self.device: torch.device = fabric.device

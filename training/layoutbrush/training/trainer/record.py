@@ -97,7 +97,7 @@ class Record:
     def _write(self, step: int, scalars: Mapping[str, float], group: str) -> None:
         if not self._writes:
             return
-        with open(self.folder / "curves.jsonl", "a") as file:
+        with (self.folder / "curves.jsonl").open("a") as file:
             file.write(json.dumps({"group": group, "step": step, "time": round(time.time(), 1), **scalars}) + "\n")
         if self._board is not None:
             for name, value in scalars.items():
