@@ -1,0 +1,150 @@
+"""Readers of photo collections: scenes, streets, plain folders, photos without labels.
+
+Everything is decoded once and held in memory as uint8; the largest collections here are a few hundred megabytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from layoutbrush.training.data.labels import SCENES_TO_MERGED, STREETS_TO_MERGED, UNKNOWN, UInt8, lookup
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class DataError(ValueError):
+    """A data set that is missing or not what its reader expects; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo with its label map.
+
+    ``image`` (H, W, 3) uint8 RGB; ``labels`` (H, W) uint8 ids of the 15 labels, UNKNOWN where nothing is known.
+    """
+
+    name: str
+    image: UInt8
+    labels: UInt8
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any pixel has a known label."""
+        return bool((self.labels != UNKNOWN).any())
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Photos under one name, with the weight that a sampler gives them."""
+
+    name: str
+    photos: tuple[Photo, ...]
+    weight: float = 1.0
+
+
+def read_image(path: Path) -> UInt8:
+    """(H, W, 3) uint8 RGB. Raises DataError."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise DataError(f"{path}: not a readable picture") from error
+
+
+def read_labels(path: Path, table: UInt8 | None = None) -> UInt8:
+    """(H, W) uint8 ids from an 8-bit single-channel or palette PNG, mapped by `table`. Raises DataError."""
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("L", "P"):
+                raise DataError(f"{path}: a label map is an 8-bit single-channel or palette PNG, not {image.mode}")
+            ids = np.asarray(image)
+    except OSError as error:
+        raise DataError(f"{path}: not a readable label map") from error
+    return ids if table is None else np.ascontiguousarray(table[ids])
+
+
+def unknown_labels(image: UInt8) -> UInt8:
+    """A label map of UNKNOWN for the photo; it takes no memory of its own."""
+    return np.broadcast_to(np.uint8(UNKNOWN), image.shape[:2])
+
+
+def _listed(folder: Path, split: str) -> list[str]:
+    listing = folder / f"{split}.txt"
+    if not listing.is_file():
+        raise DataError(f"{listing}: no such list")
+    return listing.read_text().split()
+
+
+def _pair(name: str, image: UInt8, labels: UInt8) -> Photo:
+    """A photo whose label map may be a row or column larger or smaller: both are cut to the common part."""
+    height, width = min(image.shape[0], labels.shape[0]), min(image.shape[1], labels.shape[1])
+    return Photo(name, np.ascontiguousarray(image[:height, :width]), np.ascontiguousarray(labels[:height, :width]))
+
+
+def _read_split(folder: Path, split: str, mapping: tuple[int, ...]) -> tuple[Photo, ...]:
+    table = lookup(mapping)
+    return tuple(
+        _pair(
+            f"{folder.name}/{name}",
+            read_image(folder / "images" / f"{name}.jpg"),
+            read_labels(folder / "labels" / f"{name}.png", table),
+        )
+        for name in _listed(folder, split)
+    )
+
+
+def read_scenes(folder: Path, split: str) -> tuple[Photo, ...]:
+    """Stanford Background Dataset (Gould, Fulton, Koller, ICCV 2009): images/, labels/, <split>.txt."""
+    return _read_split(folder, split, SCENES_TO_MERGED)
+
+
+def read_streets(folder: Path, split: str) -> tuple[Photo, ...]:
+    """CamVid in its 11-class form (Brostow et al. 2009): images/, labels/, <split>.txt."""
+    return _read_split(folder, split, STREETS_TO_MERGED)
+
+
+def read_folder(folder: Path, labels: Path | None = None) -> tuple[Photo, ...]:
+    """Every photo of a plain folder; its label map is `labels`/<stem>.png where there is one."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    photos = []
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES):
+        image = read_image(path)
+        own = labels / f"{path.stem}.png" if labels else None
+        if own is not None and own.is_file():
+            photos.append(_pair(path.stem, image, read_labels(own)))
+        else:
+            photos.append(Photo(path.stem, image, unknown_labels(image)))
+    return tuple(photos)
+
+
+_READERS: dict[str, Callable[[Path, str], tuple[Photo, ...]]] = {
+    "scenes": read_scenes,
+    "streets": read_streets,
+}
+
+
+def open_collections(
+    root: Path, names: Sequence[str], split: str = "train", weights: Sequence[float] | None = None
+) -> tuple[Collection, ...]:
+    """Collections by folder name below `root`: `scenes`, `streets`, or any plain folder of photos.
+
+    A plain folder has no lists: all of it belongs to `train`. Weights default to 1. Raises DataError.
+    """
+    collections = []
+    for name, weight in zip(names, weights or [1.0] * len(names), strict=True):
+        if name in _READERS:
+            photos = _READERS[name](root / name, split)
+        elif split == "train":
+            photos = read_folder(root / name)
+        else:
+            raise DataError(f"{root / name}: a plain folder has no {split} list")
+        if not photos:
+            raise DataError(f"{root / name}: holds no photos")
+        collections.append(Collection(name, photos, weight))
+    return tuple(collections)

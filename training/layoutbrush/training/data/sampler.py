@@ -1,0 +1,144 @@
+"""Draws tasks: a pure function of (seed, step, rank, position in the batch), so a run can stop and go on anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+
+from layoutbrush.training.data import labelnoise, makers, transforms
+from layoutbrush.training.data.batch import collate
+from layoutbrush.training.data.labels import UNKNOWN
+from layoutbrush.training.data.makers import Crop
+from layoutbrush.training.data.photos import Collection, DataError, Photo
+from layoutbrush.training.data.task import KINDS, Task
+
+_ATTEMPTS = 12
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """What tasks are like. Shares and weights are >= 0; weights need not sum to 1.
+
+    ``size``: side of the square crops in pixels; ``foreign``, ``manipulate``, ``fill``, ``transform``: weights of the
+    kinds; ``zoom``: bounds of the enlargement of the photo (2 doubles its pixels); ``area``: share of the picture
+    that foreign content and holes cover; ``color``: strength of colour jitter; ``loosen``, ``forget_all``,
+    ``forget_some``, ``forget_hole``, ``widen``: shares of tasks with loose label borders, no labels at all, some
+    labels missing, no labels under the mask, a generous mask; ``with_flow``: return the true correspondence
+    where the kind has one.
+    """
+
+    size: int = 256
+    seed: int = 0
+    foreign: float = 0.45
+    manipulate: float = 0.40
+    fill: float = 0.15
+    transform: float = 0.0
+    zoom: tuple[float, float] = (0.75, 1.4)
+    area: tuple[float, float] = (0.08, 0.28)
+    color: float = 1.0
+    loosen: float = 0.3
+    forget_all: float = 0.06
+    forget_some: float = 0.10
+    forget_hole: float = 0.04
+    widen: float = 0.15
+    with_flow: bool = False
+
+    @property
+    def kind_weights(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """(4,) weights in the order of KINDS, summing to 1."""
+        weights = np.array([self.foreign, self.manipulate, self.fill, self.transform], np.float64)
+        if (weights < 0).any() or weights.sum() <= 0:
+            raise ValueError("the weights of the kinds must be >= 0 and not all 0")
+        return np.asarray(weights / weights.sum())
+
+
+class TaskSampler:
+    """Tasks from collections of photos. Thread safe: it holds no state but the photos."""
+
+    def __init__(self, collections: Sequence[Collection], config: TaskConfig | None = None) -> None:
+        self.config = config or TaskConfig()
+        self._all = _Pool(collections)
+        labelled = [
+            replace(c, photos=tuple(p for p in c.photos if p.labelled), weight=c.weight)
+            for c in collections
+            if any(p.labelled for p in c.photos)
+        ]
+        self._labelled = _Pool(labelled) if labelled else None
+
+    def batch(self, step: int, count: int, rank: int = 0) -> dict[str, Tensor]:
+        """The `count` tasks of a step, collated (`collate` says what the tensors are)."""
+        return collate([self.task(step, index, rank) for index in range(count)])
+
+    def task(self, step: int, index: int = 0, rank: int = 0) -> Task:
+        """One task of side `config.size`."""
+        rng = np.random.default_rng([self.config.seed, rank, step, index])
+        kind = KINDS[int(rng.choice(len(KINDS), p=self.config.kind_weights))]
+        for _ in range(_ATTEMPTS):
+            task = self._make(rng, kind)
+            if task is not None:
+                return self._spoil(rng, task)
+        return self._spoil(rng, makers.transform(rng, self._crop(rng, self._all)))
+
+    def crop(self, step: int, index: int = 0, rank: int = 0, labelled: bool = False) -> Crop:
+        """One jittered square crop with its labels, for networks that need no task."""
+        rng = np.random.default_rng([self.config.seed, rank, step, index])
+        return self._crop(rng, self._pool(labelled))
+
+    def _make(self, rng: np.random.Generator, kind: str) -> Task | None:
+        if kind == "manipulate":
+            return makers.manipulate(rng, self._crop(rng, self._pool(True)), self.config.with_flow)
+        crop = self._crop(rng, self._all)
+        if kind == "foreign":
+            donor = self._crop(rng, self._pool(bool((crop.labels != UNKNOWN).any())))
+            return makers.foreign(rng, crop, donor, self.config.area)
+        if kind == "fill":
+            return makers.fill(rng, crop, self.config.area)
+        return makers.transform(rng, crop)
+
+    def _pool(self, labelled: bool) -> _Pool:
+        if not labelled:
+            return self._all
+        if self._labelled is None:
+            raise DataError("tasks of kind 'manipulate' need photos with label maps")
+        return self._labelled
+
+    def _crop(self, rng: np.random.Generator, pool: _Pool) -> Crop:
+        image, labels = transforms.random_crop(rng, pool.draw(rng), self.config.size, self.config.zoom)
+        image = transforms.jitter_color(rng, image, self.config.color)
+        if rng.random() < self.config.loosen:
+            labels = labelnoise.loosen(rng, labels, float(rng.uniform(0.5, 1.8)))
+        return Crop(image, labels)
+
+    def _spoil(self, rng: np.random.Generator, task: Task) -> Task:
+        """Missing labels and generous masks. Draws the same count of numbers whatever the task."""
+        config = self.config
+        everything, some, hole, wide = rng.random(4)
+        if wide < config.widen:
+            task = replace(task, mask=labelnoise.widen(rng, task.mask))
+        if everything < config.forget_all:
+            nothing = np.full_like(task.edited, UNKNOWN)
+            return replace(task, layout=nothing, edited=nothing)
+        if some < config.forget_some:
+            layout, edited = labelnoise.forget_some(rng, task.layout, task.edited)
+            task = replace(task, layout=layout, edited=edited)
+        if hole < config.forget_hole:
+            task = replace(task, edited=labelnoise.forget_hole(task.edited, task.mask))
+        return task
+
+
+class _Pool:
+    """Photos of several collections, drawn by the collections' weights."""
+
+    def __init__(self, collections: Sequence[Collection]) -> None:
+        if not collections or any(not c.photos for c in collections):
+            raise DataError("a sampler needs at least one collection, and photos in each")
+        self._groups = [c.photos for c in collections]
+        weights = np.array([c.weight for c in collections], np.float64)
+        self._edges = np.cumsum(weights / weights.sum())
+
+    def draw(self, rng: np.random.Generator) -> Photo:
+        group = self._groups[min(int(np.searchsorted(self._edges, rng.random())), len(self._groups) - 1)]
+        return group[int(rng.integers(len(group)))]
