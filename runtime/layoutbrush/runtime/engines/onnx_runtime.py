@@ -1,0 +1,121 @@
+"""The ONNX Runtime engine: the native custom-op library where it is installed, the graphs' function bodies where not.
+
+A node of the domain `layoutbrush` carries a model-local function of standard ops. ONNX Runtime inlines it unless a
+library has registered a kernel for the node, so the same file runs either way.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from layoutbrush.runtime.bundle import Bundle, GraphSpec
+from layoutbrush.runtime.engines.cores import available_cores
+from layoutbrush.runtime.engines.protocol import Array, Arrays
+from layoutbrush.runtime.errors import DamagedBundle, Internal, InvalidArgument, NotFound
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int32)": "int32",
+    "tensor(bool)": "bool",
+}
+
+
+class OnnxRuntimeEngine:
+    """Sessions for all graphs of a bundle.
+
+    One graph runs at a time, with all the engine's threads: concurrent renders take turns graph by graph, so that they
+    share the threads instead of each bringing its own, and memory does not multiply.
+    """
+
+    def __init__(
+        self, bundle: Bundle, threads: int = 0, provider: str = "cpu", library: Path | str | None = "auto"
+    ) -> None:
+        """Load all graphs. `library`: the native custom-op library, None = run the function bodies, "auto" = look.
+
+        Raises:
+            InvalidArgument: this machine's ONNX Runtime lacks `provider`.
+            DamagedBundle: a graph can't be loaded or isn't what the manifest says.
+        """
+        if _PROVIDERS[provider] not in onnxruntime.get_available_providers():
+            raise InvalidArgument(f"This machine's ONNX Runtime has no {provider} provider.", "provider")
+        self.threads = threads or available_cores()
+        self.name = f"onnxruntime-{provider}"
+        self.library, kernels = _usable(native_library() if library == "auto" else library)
+        self.note = f"ONNX Runtime {onnxruntime.__version__}, {kernels}, {self.threads} threads"
+        self._turn = threading.Lock()
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._outputs: dict[str, list[str]] = {}
+        for graph, spec in bundle.manifest.graphs.items():
+            session = self._open(bundle.read_graph(graph), spec.file, provider)
+            _compare(session, spec)
+            self._sessions[graph] = session
+            self._outputs[graph] = [output.name for output in spec.outputs]
+
+    def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
+        """See `Engine.run`."""
+        session = self._sessions.get(graph)
+        if session is None:
+            raise NotFound("The bundle has no such graph.", graph)
+        wanted = list(outputs) or self._outputs[graph]
+        feed = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+        with self._turn:
+            try:
+                found = session.run(wanted, feed)
+            except Exception as error:  # ONNX Runtime raises dozens of types without a common root
+                raise Internal(f"The graph {graph} failed.") from error
+        return dict(zip(wanted, found, strict=True))
+
+    def _open(self, data: bytes, file: str, provider: str) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.use_deterministic_compute = True
+        options.enable_mem_pattern = False  # sizes differ from run to run
+        options.log_severity_level = 4
+        # Threads that spin on after a run would take the cores from the next graph and from other renders.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        try:
+            if self.library:
+                options.register_custom_ops_library(str(self.library))
+            return onnxruntime.InferenceSession(data, options, providers=[_PROVIDERS[provider]])
+        except Exception as error:  # as above
+            raise DamagedBundle("ONNX Runtime can't load the graph.", file) from error
+
+
+def native_library() -> Path | None:
+    """Return the path of the native custom-op library, None where it isn't installed."""
+    try:
+        from layoutbrush.runtime.ops import native
+    except ImportError:
+        return None
+    path = native.library_path()
+    return Path(path) if path else None
+
+
+def _usable(library: Path | str | None) -> tuple[Path | None, str]:
+    """Return the library where ONNX Runtime takes it, and a few words on what will run the custom ops."""
+    if library is None:
+        return None, "function bodies (no native library)"
+    try:
+        onnxruntime.SessionOptions().register_custom_ops_library(str(library))
+    except Exception:  # ONNX Runtime raises types without a common root; slower is better than not at all
+        logging.getLogger(__name__).warning("ONNX Runtime does not take %s: running function bodies", library)
+        return None, "function bodies (the native library is of another version)"
+    return Path(library), "native kernels"
+
+
+def _compare(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
+    """Raise DamagedBundle where a graph's inputs or outputs are not the manifest's, in any order."""
+    for found, said in ((session.get_inputs(), spec.inputs), (session.get_outputs(), spec.outputs)):
+        is_ = {item.name: _TYPES.get(item.type, item.type) for item in found}
+        should = {item.name: item.type for item in said}
+        if is_ != should:
+            raise DamagedBundle("The graph's inputs and outputs are not those of the manifest.", spec.file)

@@ -1,0 +1,100 @@
+"""A stand-in for the networks: right shapes, valid correspondences, the same seed the same picture, no weights.
+
+For tests of everything around the networks, and for plugin authors (`layoutbrush serve --bundle stand-in`): masked
+pixels are copied from random pixels of the wanted label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from layoutbrush.runtime.engines.protocol import Array, Arrays
+from layoutbrush.runtime.errors import NotFound
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL, GraphSpec, Label, Manifest, ModelCard
+
+CHANNELS = 8
+STAND_IN_LABELS = tuple(
+    Label(i, name, color)
+    for i, (name, color) in enumerate(
+        {
+            "sky": "#87ceeb",
+            "tree": "#2e7d32",
+            "road": "#616161",
+            "grass": "#8bc34a",
+            "water": "#1565c0",
+            "building": "#b0603a",
+            "mountain": "#8d6e63",
+            "object": "#d81b60",
+            "car": "#8e24aa",
+            "pedestrian": "#e53935",
+            "bicyclist": "#fb8c00",
+            "pole": "#c0a060",
+            "pavement": "#bdbdbd",
+            "sign": "#fdd835",
+            "fence": "#a1887f",
+        }.items()
+    )
+)
+STAND_IN_MANIFEST = Manifest(
+    name="stand-in",
+    version="0",
+    labels=STAND_IN_LABELS,
+    graphs={name: GraphSpec(f"{name}.onnx", "", (), ()) for name in ("encode_image", "warp", "refine", "segment")},
+    op_versions={},
+    model_card=ModelCard("No networks: random pixels of the wanted label.", "Apache-2.0"),
+)
+
+
+class StandInEngine:
+    """See the module."""
+
+    name = "stand-in"
+    note = "no networks: random pixels of the wanted label"
+
+    def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
+        """See `Engine.run`."""
+        graphs = {"encode_image": _encode, "warp": _warp, "refine": _refine, "segment": _segment}
+        if graph not in graphs:
+            raise NotFound("The bundle has no such graph.", graph)
+        found = graphs[graph](inputs)
+        return {name: found[name] for name in (outputs or found)}
+
+
+def _encode(inputs: Mapping[str, Array]) -> Arrays:
+    batch, _, height, width = inputs["image"].shape
+    return {f"keys_{s}": np.ones((batch, height // s, width // s, CHANNELS), np.float32) for s in (8, 4, 2, 1)}
+
+
+def _warp(inputs: Mapping[str, Array]) -> Arrays:
+    image, mask = inputs["image"], inputs["mask"]
+    batch, _, height, width = image.shape
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.int32)
+    correspondence = np.broadcast_to(rows << 16 | columns, (batch, height, width)).copy()
+    for b in range(batch):
+        random = np.random.default_rng(int(inputs["seed"][0]))
+        for label in np.unique(inputs["edited"][b][mask[b]]):
+            wanted = mask[b] & (inputs["edited"][b] == label)
+            like = inputs["source"][b] & (inputs["layout"][b] == label)
+            found = np.flatnonzero(like if like.any() and label != UNKNOWN_LABEL else inputs["source"][b])
+            if found.size:
+                flat = found[random.integers(found.size, size=int(wanted.sum()))].astype(np.int32)
+                correspondence[b][wanted] = (flat // width) << 16 | flat % width
+    warped = np.stack([image[b][:, correspondence[b] >> 16, correspondence[b] & 0xFFFF] for b in range(batch)])
+    confidence = np.where(mask, np.float32(0.5), np.float32(0.0))[:, None]
+    return {"warped": warped, "correspondence": correspondence, "confidence": confidence}
+
+
+def _refine(inputs: Mapping[str, Array]) -> Arrays:
+    warped, mask = inputs["warped"], inputs["mask"][:, None]
+    coarse = np.where(mask, (warped + warped.mean(axis=(2, 3), keepdims=True)) / 2, inputs["image"])
+    refined = np.where(mask, 0.9 * warped + 0.1 * coarse, inputs["image"])
+    return {"coarse": coarse.astype(np.float32), "refined": refined.astype(np.float32)}
+
+
+def _segment(inputs: Mapping[str, Array]) -> Arrays:
+    batch, _, height, width = inputs["image"].shape
+    labels = np.full((batch, height, width), 3, np.int32)
+    labels[:, : height // 2] = 0
+    return {"labels": labels, "confidence": np.ones((batch, height, width), np.float32)}

@@ -1,0 +1,30 @@
+"""From a photo and an edited label map to a new layer: mask, region of interest, graphs, composite, previews."""
+
+from __future__ import annotations
+
+from layoutbrush.runtime.pipeline.editor import Editor, EditorOptions
+from layoutbrush.runtime.pipeline.events import (
+    PREVIEWS,
+    EditRequest,
+    Event,
+    Layer,
+    Preview,
+    Progress,
+    Reference,
+    Result,
+)
+from layoutbrush.runtime.pipeline.scene import Prepared
+
+__all__ = [
+    "PREVIEWS",
+    "EditRequest",
+    "Editor",
+    "EditorOptions",
+    "Event",
+    "Layer",
+    "Prepared",
+    "Preview",
+    "Progress",
+    "Reference",
+    "Result",
+]

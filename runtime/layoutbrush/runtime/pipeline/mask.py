@@ -1,0 +1,118 @@
+"""Masks: where the layout changed, grown; what may be copied; how a result blends in.
+
+A full-size mask of a large photo is never worked on as a whole: a `Mask` holds the rectangle that matters.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layoutbrush.runtime.errors import InvalidArgument
+from layoutbrush.runtime.geometry import Bounds, Extent
+from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest, LabelMap
+
+EXCLUDE_RIM = 2
+"""Pixels by which excluded regions are grown: label maps are loose by two or three pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """`pixels`: bool (bounds.height, bounds.width); outside `bounds` everything is False."""
+
+    bounds: Bounds
+    pixels: BoolMap
+
+    def crop(self, bounds: Bounds) -> BoolMap:
+        """Return the mask over other bounds, bool (bounds.height, bounds.width)."""
+        found = np.zeros(bounds.extent.shape, np.bool_)
+        common = self.bounds.intersection(bounds)
+        if not common.empty:
+            found[common.moved(-bounds.x, -bounds.y).slices] = self.pixels[
+                common.moved(-self.bounds.x, -self.bounds.y).slices
+            ]
+        return found
+
+
+def edit_mask(layout: LabelMap, request: EditRequest) -> Mask:
+    """Return where an edit may change the photo.
+
+    The host's mask where it replaces; otherwise where `request.edited` differs from `layout`, grown by `request.grow`
+    times the square root of the changed area (US 11,636,570, FIG. 7), bounded by the host's mask where there is one.
+
+    Raises:
+        InvalidArgument: nothing may change: the mask is empty, or the label maps are equal.
+    """
+    if request.mask is not None and request.mask_use == "replace":
+        bounds = filled_bounds(request.mask)
+        if bounds.empty:
+            raise InvalidArgument("The mask is empty: nothing may change.", "mask")
+        return Mask(bounds, request.mask[bounds.slices])
+    changed = layout != request.edited
+    bounds = filled_bounds(changed)
+    if bounds.empty:
+        raise InvalidArgument("The edited label map equals the layout: there is nothing to change.", "edited")
+    area = int(np.count_nonzero(changed[bounds.slices]))
+    reach = math.ceil(request.grow * math.sqrt(area))
+    wide = bounds.grow(reach).clamp(Extent.of_shape(layout.shape))
+    grown = grow(changed[wide.slices], reach)
+    if request.mask is not None:
+        grown &= request.mask[wide.slices]
+        inner = filled_bounds(grown)
+        if inner.empty:
+            raise InvalidArgument("The mask leaves nothing of what the label maps change.", "mask")
+        return Mask(inner.moved(wide.x, wide.y), grown[inner.slices])
+    return Mask(wide, grown)
+
+
+def filled_bounds(values: BoolMap) -> Bounds:
+    """Return the smallest bounds around all True pixels of bool (H, W); empty where there is none."""
+    rows = np.flatnonzero(values.any(axis=1))
+    if rows.size == 0:
+        return Bounds(0, 0, 0, 0)
+    columns = np.flatnonzero(values[rows[0] : rows[-1] + 1].any(axis=0))
+    return Bounds.between(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def grow(values: BoolMap, reach: int) -> BoolMap:
+    """Return bool (H, W), True within `reach` pixels (Euclidean) of a True pixel.
+
+    Two passes: the distance to the nearest True pixel of the same column, then for each horizontal step a comparison
+    with what that step leaves of the radius. The cost is proportional to reach times area.
+    """
+    if reach <= 0 or values.size == 0:
+        return values.copy()
+    vertical = _column_distance(values, reach + 1)
+    grown: BoolMap = vertical <= reach
+    width = values.shape[1]
+    for step in range(1, min(reach, width - 1) + 1):
+        near = vertical <= math.isqrt(reach * reach - step * step)
+        grown[:, step:] |= near[:, : width - step]
+        grown[:, : width - step] |= near[:, step:]
+    return grown
+
+
+def _column_distance(values: BoolMap, limit: int) -> NDArray[np.uint16]:
+    """Return the distance in rows to the nearest True pixel of the same column, at most `limit`; uint16 (H, W)."""
+    height = values.shape[0]
+    limit = min(limit, 65535)
+    distance = np.where(values, 0, limit).astype(np.uint16)
+    for y in range(1, height):
+        np.minimum(distance[y], distance[y - 1] + np.uint16(1), out=distance[y])
+    for y in range(height - 2, -1, -1):
+        np.minimum(distance[y], distance[y + 1] + np.uint16(1), out=distance[y])
+    return distance
+
+
+def inner_distance(mask: BoolMap, reach: int) -> NDArray[np.uint8]:
+    """Return for each True pixel how many of the radii 1 .. `reach` hold no False pixel, plus 1; 0 where False.
+
+    uint8 (H, W). The border of the array counts as True: a mask that ends at the photo's edge has no rim there.
+    """
+    distance = mask.astype(np.uint8)
+    for step in range(1, reach + 1):
+        distance += ~grow(~mask, step)
+    return distance

@@ -1,0 +1,303 @@
+"""The editor with the stand-in engine: what holds for every edit, whatever the networks paint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from layoutbrush.runtime.engines import Array, Arrays
+from layoutbrush.runtime.engines.stand_in import STAND_IN_MANIFEST, StandInEngine
+from layoutbrush.runtime.errors import Cancelled, InvalidArgument, SizeMismatch, UnknownLabel
+from layoutbrush.runtime.geometry import Bounds
+from layoutbrush.runtime.pipeline import (
+    Editor,
+    EditorOptions,
+    EditRequest,
+    Event,
+    Prepared,
+    Preview,
+    Progress,
+    Result,
+)
+
+
+class Recorder(StandInEngine):
+    """The stand-in, with a list of what it was asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, tuple[int, ...]]]] = []
+
+    def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
+        self.calls.append((graph, {name: value.shape for name, value in inputs.items()}))
+        return super().run(graph, inputs, outputs)
+
+    @property
+    def graphs(self) -> list[str]:
+        return [graph for graph, _ in self.calls]
+
+
+def editor(**options: Any) -> Editor:
+    return Editor(Recorder(), STAND_IN_MANIFEST, EditorOptions(**options))
+
+
+def scene(width: int, height: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A random photo, a layout of sky over grass, and an edit that pulls some sky down."""
+    photo = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    layout = np.full((height, width), 3, np.uint8)
+    layout[: height // 2] = 0
+    edited = layout.copy()
+    edited[: height // 2 + height // 6 + 1, width // 3 : width // 3 + width // 4 + 1] = 0
+    return photo, layout, edited
+
+
+def result_of(events: Any) -> Result:
+    *_, last = events
+    assert isinstance(last, Result)
+    return last
+
+
+def applied(prepared: Prepared, result: Result) -> np.ndarray:
+    """The photo with the layer on it, as a host pastes it: all of the layer's pixels, no mask needed."""
+    picture = prepared.photo.copy()
+    picture[result.layer.bounds.slices] = result.layer.pixels
+    return picture
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(64, 800), st.integers(64, 800), st.integers(0, 2**31 - 1), st.booleans())
+def test_outside_the_mask_nothing_changes(width: int, height: int, seed: int, own_mask: bool) -> None:
+    photo, layout, edited = scene(width, height, seed)
+    mask = None
+    if own_mask:
+        mask = np.random.default_rng(seed).random((height, width)) < 0.01
+        mask[height // 2, width // 2] = True
+    work = editor(scale=128)
+    prepared = work.open(photo, layout)
+    result = result_of(work.edit(prepared, EditRequest(edited, mask=mask, seed=seed)))
+    assert result.layer.pixels.shape == (*result.layer.bounds.extent.shape, 3)
+    changed = (applied(prepared, result) != photo).any(axis=2)
+    allowed = np.zeros((height, width), np.bool_)
+    allowed[result.layer.bounds.slices] = result.mask
+    assert not (changed & ~allowed).any()
+    if mask is not None:
+        np.testing.assert_array_equal(allowed, mask)
+    else:
+        assert allowed[layout != edited].all()
+    assert changed.any()
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (65, 1000), (4000, 64), (3000, 2000)])
+def test_extreme_sizes(width: int, height: int) -> None:
+    photo, layout, edited = scene(width, height)
+    work = editor()
+    prepared = work.open(photo, layout)
+    result = result_of(work.edit(prepared, EditRequest(edited)))
+    inside = photo[result.layer.bounds.slices]
+    np.testing.assert_array_equal(result.layer.pixels[~result.mask], inside[~result.mask])
+
+
+def test_events_come_in_order_and_progress_never_falls() -> None:
+    photo, layout, edited = scene(320, 240)
+    work = editor()
+    events: list[Event] = list(work.edit(work.open(photo, layout), EditRequest(edited)))
+    kinds = [event.kind for event in events if isinstance(event, Preview)]
+    assert kinds == ["warped", "coarse"]
+    shares = [event.done for event in events if isinstance(event, Progress)]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    result = result_of(events)
+    assert set(result.timings) == {"mask", "encode", "warp", "refine", "composite", "total"}
+    assert all(value >= 0 for value in result.timings.values())
+
+
+def test_previews_only_as_asked() -> None:
+    photo, layout, edited = scene(320, 240)
+    work = editor()
+    prepared = work.open(photo, layout)
+    events = list(work.edit(prepared, EditRequest(edited, previews=())))
+    assert not [event for event in events if isinstance(event, Preview)]
+    small = list(work.edit(prepared, EditRequest(edited, previews=("warped",), preview_side=32)))
+    (preview,) = [event for event in small if isinstance(event, Preview)]
+    assert max(preview.layer.pixels.shape[:2]) == 32
+    assert preview.layer.bounds == result_of(small).layer.bounds
+
+
+def test_previews_keep_the_photo_outside_the_mask() -> None:
+    photo, layout, edited = scene(320, 240)
+    work = editor()
+    events = list(work.edit(work.open(photo, layout), EditRequest(edited)))
+    result = result_of(events)
+    for event in events:
+        if isinstance(event, Preview):
+            own = photo[event.layer.bounds.slices][~result.mask]
+            np.testing.assert_array_equal(event.layer.pixels[~result.mask], own)
+
+
+def test_features_are_made_once_a_document() -> None:
+    photo, layout, edited = scene(320, 240)
+    engine = Recorder()
+    work = Editor(engine, STAND_IN_MANIFEST)
+    prepared = work.open(photo, layout)
+    assert engine.graphs == ["encode_image"]
+    for seed in range(3):
+        result_of(work.edit(prepared, EditRequest(edited, seed=seed)))
+    assert engine.graphs == ["encode_image"] + 3 * ["warp", "refine"]
+    assert prepared.memory > photo.nbytes
+
+
+def test_large_photos_are_encoded_by_region() -> None:
+    photo, layout, edited = scene(2000, 1500)
+    edited[:] = layout
+    edited[800:900, 900:1000] = 0
+    engine = Recorder()
+    work = Editor(engine, STAND_IN_MANIFEST)
+    prepared = work.open(photo, layout)
+    assert engine.graphs == []
+    for _ in range(2):
+        result_of(work.edit(prepared, EditRequest(edited)))
+    assert engine.graphs == ["encode_image", "warp", "refine", "warp", "refine"]
+    assert max(engine.calls[0][1]["image"][2:]) <= 640
+
+
+def test_graphs_get_aligned_sizes_and_whole_shapes() -> None:
+    photo, layout, edited = scene(333, 217)
+    engine = Recorder()
+    work = Editor(engine, STAND_IN_MANIFEST)
+    result_of(work.edit(work.open(photo, layout), EditRequest(edited)))
+    shapes = dict(engine.calls)["warp"]
+    height, width = shapes["image"][2:]
+    assert height % 16 == width % 16 == 0
+    assert shapes["mask"] == shapes["source"] == shapes["edited"] == shapes["layout"] == (1, height, width)
+    for name, step in (("keys_8", 8), ("keys_4", 4), ("keys_2", 2), ("keys_1", 1)):
+        assert shapes[name][1:3] == (height // step, width // step)
+
+
+def test_a_small_edit_runs_on_a_small_window() -> None:
+    photo, layout, edited = scene(512, 512)
+    edited[:] = layout
+    edited[250:280, 250:280] = 0
+    engine = Recorder()
+    work = Editor(engine, STAND_IN_MANIFEST)
+    result_of(work.edit(work.open(photo, layout), EditRequest(edited)))
+    assert np.prod(dict(engine.calls)["warp"]["image"][2:]) < 0.25 * 512 * 512
+
+
+@pytest.mark.parametrize("size", [(320, 240), (1500, 1000)])
+def test_same_seed_same_picture(size: tuple[int, int]) -> None:
+    photo, layout, edited = scene(*size)
+    work = editor()
+    prepared = work.open(photo, layout)
+    first, again, other = (
+        result_of(work.edit(prepared, EditRequest(edited, seed=seed))).layer.pixels for seed in (5, 5, 6)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_excluded_pixels_are_never_copied() -> None:
+    photo, layout, edited = scene(320, 240)
+    photo[:] = 10
+    photo[60:120, 100:200] = 250  # what is being thrown away
+    exclude = np.zeros(layout.shape, np.bool_)
+    exclude[60:120, 100:200] = True
+    work = editor()
+    prepared = work.open(photo, layout)
+    free = result_of(work.edit(prepared, EditRequest(edited))).layer.pixels
+    kept = result_of(work.edit(prepared, EditRequest(edited, exclude=exclude, mask=exclude))).layer.pixels
+    assert free.max() > 200
+    assert kept.max() < 50
+
+
+def test_large_photos_keep_their_own_pixels() -> None:
+    """With a correction of nothing, what is carried up is made of the photo's own colours."""
+    photo, layout, edited = scene(1600, 1200)
+    photo[:] = np.where(layout[..., None] == 0, [200, 210, 220], [30, 90, 20]).astype(np.uint8)
+    work = editor(feather=0)
+    prepared = work.open(photo, layout)
+    result = result_of(work.edit(prepared, EditRequest(edited)))
+    filled = result.layer.pixels[result.mask & (edited[result.layer.bounds.slices] == 0)]
+    assert np.abs(filled.astype(int) - [200, 210, 220]).mean() < 30
+
+
+def test_photo_without_a_layout_is_segmented() -> None:
+    photo, _, _ = scene(1000, 700)
+    work = editor()
+    prepared = work.open(photo)
+    assert prepared.segmented
+    assert set(np.unique(prepared.layout)) == {0, 3}
+    assert prepared.layout.shape == (700, 1000)
+
+
+def test_unknown_pixels_are_filled_from_anywhere() -> None:
+    photo, layout, edited = scene(320, 240)
+    edited[edited != layout] = 255
+    work = editor()
+    assert result_of(work.edit(work.open(photo, layout), EditRequest(edited))).mask.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "field"),
+    [
+        (lambda m: {"edited": m[:-1]}, SizeMismatch, "edited"),
+        (lambda m: {"edited": np.full_like(m, 77)}, UnknownLabel, "edited"),
+        (lambda m: {"edited": m, "mask": np.ones((3, 3), np.bool_)}, SizeMismatch, "mask"),
+        (lambda m: {"edited": m, "mask": np.zeros(m.shape, np.bool_)}, InvalidArgument, "mask"),
+        (lambda m: {"edited": m, "exclude": np.ones((3, 3), np.bool_)}, SizeMismatch, "exclude"),
+        (lambda m: {"edited": m, "seed": -1}, InvalidArgument, "seed"),
+        (lambda m: {"edited": m, "grow": float("nan")}, InvalidArgument, "grow"),
+    ],
+)
+def test_bad_requests_name_their_field(
+    change: Callable[[np.ndarray], dict[str, Any]], error: type[InvalidArgument], field: str
+) -> None:
+    photo, layout, edited = scene(128, 96)
+    work = editor()
+    prepared = work.open(photo, layout)
+    with pytest.raises(error) as caught:
+        list(work.edit(prepared, EditRequest(**change(edited))))
+    assert caught.value.field == field
+    result_of(work.edit(prepared, EditRequest(edited)))
+
+
+def test_bad_layouts_are_refused_on_opening() -> None:
+    photo, layout, _ = scene(128, 96)
+    with pytest.raises(SizeMismatch):
+        editor().open(photo, layout[1:])
+    with pytest.raises(UnknownLabel):
+        editor().open(photo, np.full_like(layout, 200))
+
+
+@pytest.mark.parametrize("size", [(320, 240), (1500, 1000)])
+def test_cancelled_work_stops_between_steps(size: tuple[int, int]) -> None:
+    photo, layout, edited = scene(*size)
+    for steps in range(40):
+        engine = Recorder()
+        work = Editor(engine, STAND_IN_MANIFEST)
+        prepared = work.open(photo, layout)
+        left = iter([False] * steps)
+        events = work.edit(prepared, EditRequest(edited), partial(next, left, True))
+        try:
+            found = list(events)
+        except Cancelled:
+            continue
+        assert isinstance(found[-1], Result)
+        assert steps > 5
+        break
+    else:
+        pytest.fail("the edit never ended")
+
+
+def test_result_bounds_are_the_masks() -> None:
+    photo, layout, edited = scene(320, 240)
+    mask = np.zeros(layout.shape, np.bool_)
+    mask[100:140, 60:160] = True
+    work = editor()
+    result = result_of(work.edit(work.open(photo, layout), EditRequest(edited, mask=mask)))
+    assert result.layer.bounds == Bounds(60, 100, 100, 40)
+    assert result.mask.all()
