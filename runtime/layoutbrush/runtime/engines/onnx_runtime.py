@@ -106,7 +106,7 @@ def _usable(library: Path | str | None) -> tuple[Path | None, str]:
         return None, "function bodies (no native library)"
     try:
         onnxruntime.SessionOptions().register_custom_ops_library(str(library))
-    except Exception:  # ONNX Runtime raises types without a common root; slower is better than not at all
+    except Exception:  # noqa: BLE001  # no common root; slower is better than not at all
         logging.getLogger(__name__).warning("ONNX Runtime does not take %s: running function bodies", library)
         return None, "function bodies (the native library is of another version)"
     return Path(library), "native kernels"

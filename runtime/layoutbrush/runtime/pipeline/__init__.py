@@ -13,6 +13,7 @@ from layoutbrush.runtime.pipeline.events import (
     Reference,
     Result,
 )
+from layoutbrush.runtime.pipeline.opening import open_editor
 from layoutbrush.runtime.pipeline.scene import Prepared
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "Progress",
     "Reference",
     "Result",
+    "open_editor",
 ]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,9 @@ class Editor:
     threads.
     """
 
+    references: ClassVar[bool] = False
+    """Whether edits may draw from reference photos."""
+
     def __init__(self, engine: Engine, manifest: Manifest, options: EditorOptions | None = None) -> None:
         self.engine = engine
         self.manifest = manifest
@@ -101,28 +105,39 @@ class Editor:
         self._ids = np.zeros(256, np.bool_)
         self._ids[[label.id for label in manifest.labels] + [UNKNOWN_LABEL]] = True
 
-    def open(self, photo: Photo, layout: LabelMap | None = None) -> Prepared:
+    def open(
+        self, photo: Photo, layout: LabelMap | None = None, cancelled: Callable[[], bool] = lambda: False
+    ) -> Prepared:
         """Return the photo ready to edit; without a layout it is segmented. Small photos are encoded at once.
 
         Raises:
             SizeMismatch, UnknownLabel: the layout does not fit the photo or the bundle.
+            Cancelled: `cancelled()` turned True between steps.
         """
         segmented = layout is None
         if layout is None:
-            layout = self.segment(photo)
+            layout = self.segment(photo, cancelled)
         self._check_labels(layout, Extent.of_shape(photo.shape), "layout")
+        if cancelled():
+            raise Cancelled
         prepared = Prepared(photo, layout, segmented)
         whole = Bounds.of(prepared.extent)
         if self._network_extent(whole.extent) == whole.extent:
             self._scene(prepared, whole)
         return prepared
 
-    def segment(self, photo: Photo) -> LabelMap:
-        """Return the label map of a photo, uint8 (H, W) of the bundle's ids."""
+    def segment(self, photo: Photo, cancelled: Callable[[], bool] = lambda: False) -> LabelMap:
+        """Return the label map of a photo, uint8 (H, W) of the bundle's ids.
+
+        Raises:
+            Cancelled: `cancelled()` turned True between steps.
+        """
         extent = Extent.of_shape(photo.shape)
         small = self._network_extent(extent)
         padded = resample.padded_extent(small, self.manifest.alignment, self.manifest.smallest)
         image = resample.pad(resample.scale_photo(photo, Bounds.of(extent), small), padded, edge=True)
+        if cancelled():
+            raise Cancelled
         found = self.engine.run("segment", {"image": resample.to_planes(image)}, ("labels",))["labels"][0]
         return resample.scale_labels(found[: small.height, : small.width].astype(np.uint8), extent)
 

@@ -74,7 +74,7 @@ class Prepared:
         return Extent.of_shape(self.photo.shape)
 
     @property
-    def memory(self) -> int:
+    def nbytes(self) -> int:
         """Bytes held, about."""
         with self._lock:
             scenes = list(self._scenes.values())
