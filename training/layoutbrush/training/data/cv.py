@@ -112,3 +112,8 @@ def blur(field: Float, sigma: float) -> Float:
 def draw_line(canvas: UInt8, start: tuple[int, int], end: tuple[int, int], thickness: int) -> None:
     """Draws a round-capped line of value 1, in place; points are (x, y)."""
     cv2.line(canvas, start, end, 1, thickness)
+
+
+def box_mean(image: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
+    """Mean over a window x window box, (H, W, C) float64; the border is mirrored with its edge repeated."""
+    return np.asarray(cv2.blur(image, (window, window), borderType=cv2.BORDER_REFLECT), np.float64)
