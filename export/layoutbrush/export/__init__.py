@@ -1,0 +1,1 @@
+"""From weights to a bundle: schemas and function bodies of the ops, the graphs, the bundle writer, the validation."""
