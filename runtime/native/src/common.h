@@ -4,19 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "contract.h"
+
 namespace layoutbrush {
 
-constexpr int kMaxParticles = 16;
-constexpr int kMaxSamples = 64;
-constexpr int kMaxInit = 64;
-constexpr int kMaxChannels = 128;
-constexpr int kMaxSide = 32767;
-constexpr float kFillerScore = -10000.0f;
-constexpr float kValidAbove = -9999.0f;
+namespace kis = contract::key_index_sampling;
+namespace saw = contract::sparse_attention_warp;
+
+constexpr int kMaxParticles = kis::kParticlesMax;
+constexpr int kMaxSamples = kis::kSamplesMax;
 // Longest candidate list: the particles of a query and of its 8 neighbours, and its samples.
 constexpr int kListCapacity = 9 * kMaxParticles + kMaxSamples + 16;
 
-static_assert(kListCapacity >= kMaxInit + kMaxParticles, "the first iteration's list must fit too");
+static_assert(kListCapacity >= kis::kMaxInit + kMaxParticles, "the first iteration's list must fit too");
 
 inline uint32_t pack(int y, int x) { return static_cast<uint32_t>(y) << 16 | static_cast<uint32_t>(x); }
 inline int unpack_y(uint32_t packed) { return static_cast<int32_t>(packed) >> 16; }
@@ -37,18 +37,13 @@ constexpr int32_t kFillerInt = INT32_MIN;
 inline bool is_filler(Ranked r) { return score_of(r) == kFillerInt; }
 
 inline uint32_t mix(uint32_t h) {
-  h ^= h >> 16;
-  h *= 0x21f0aaadu;
-  h ^= h >> 15;
-  h *= 0x735a2d97u;
-  h ^= h >> 15;
-  return h;
+  h = (h ^ (h >> contract::kMixShift0)) * contract::kMixMultiplier0;
+  h = (h ^ (h >> contract::kMixShift1)) * contract::kMixMultiplier1;
+  return h ^ (h >> contract::kMixLastShift);
 }
-constexpr uint32_t kSeedSalt = 0x3c6ef372u;
-constexpr uint32_t kIterationSalt = 0x1b873593u;
 // random(seed, iteration, query, draw) = mix(query_stream(iteration_stream(seed, iteration), query) ^ draw)
 inline uint32_t iteration_stream(uint32_t seed, int iteration) {
-  return mix(mix(seed ^ kSeedSalt) ^ (static_cast<uint32_t>(iteration) * kIterationSalt));
+  return mix(mix(seed ^ contract::kSeedSalt) ^ (static_cast<uint32_t>(iteration) * contract::kIterationSalt));
 }
 inline uint32_t query_stream(uint32_t iteration_stream, uint32_t query) { return mix(iteration_stream ^ query); }
 inline int below(uint32_t random, int n) {

@@ -5,6 +5,7 @@
 
 namespace layoutbrush {
 
+void check_attributes(const LbSampling& call);  // those that do not depend on the inputs
 void key_index_sampling(const LbSampling& call);
 void sparse_attention_warp(const LbWarp& call);
 void sparse_attention_warp_backward(const LbWarp& call);

@@ -14,10 +14,6 @@ namespace {
 constexpr int kBandRows = 64;  // of the in-place scan; fixed, so that the result does not depend on the threads
 constexpr int kKeysPerTask = 4096;
 
-void check_side(int64_t side, const char* argument) {
-  require(side >= 1 && side <= kMaxSide, argument, "height and width must lie in 1..32767");
-}
-
 int32_t integer_penalty(const LbSampling& c) {
   const double scale = c.scale;
   return static_cast<int32_t>(std::nearbyint(static_cast<double>(c.label_penalty) * (scale * scale)));
@@ -26,25 +22,13 @@ int32_t integer_penalty(const LbSampling& c) {
 void check(const LbSampling& c) {
   require(c.query && c.key && c.query_labels && c.key_labels && c.keys && c.scores && c.windows && c.strides, "inputs",
           "must not be null");
-  check_side(c.height, "query");
-  check_side(c.width, "query");
-  check_side(c.key_height, "key");
-  check_side(c.key_width, "key");
-  require(c.channels >= 1 && c.channels <= kMaxChannels, "query", "channels must lie in 1..128");
-  require(c.particles >= 1 && c.particles <= kMaxParticles, "particles", "must lie in 1..16");
-  require(c.iterations >= 1, "windows", "must hold one entry an iteration, at least one");
-  require(c.samples >= 0 && c.samples <= kMaxSamples, "samples", "must lie in 0..64");
-  require(c.propagations >= 1, "propagations", "must be at least 1");
-  require(c.keep >= 1 && c.keep <= c.iterations, "keep", "must lie in 1..number of iterations");
-  require(!c.init || (c.init_count >= 1 && c.init_count <= kMaxInit), "init", "must hold 1..64 keys a query");
-  require(std::isfinite(c.scale) && c.scale > 0, "scale", "must be finite and above 0");
-  require(std::isfinite(c.label_penalty) && c.label_penalty >= 0, "label_penalty", "must be finite and at least 0");
-  require(static_cast<double>(c.label_penalty) * (static_cast<double>(c.scale) * c.scale) <= 1073741824.0,
-          "label_penalty", "label_penalty * scale^2 must not exceed 2^30");
-  for (int i = 0; i < c.iterations; ++i)
-    require(c.windows[i] >= 0 && c.windows[i] <= kMaxSide, "windows", "entries must lie in 0..32767");
-  for (int i = c.propagations; i < c.iterations * c.propagations; ++i)
-    require(c.strides[i] >= 1 && c.strides[i] <= kMaxSide, "strides", "entries must lie in 1..32767");
+  require_range(c.height, 1, kis::kMaxSide, "query", "height must lie in 1..32767");
+  require_range(c.width, 1, kis::kMaxSide, "query", "width must lie in 1..32767");
+  require_range(c.key_height, 1, kis::kMaxSide, "key", "height must lie in 1..32767");
+  require_range(c.key_width, 1, kis::kMaxSide, "key", "width must lie in 1..32767");
+  require_range(c.channels, 1, kis::kMaxChannels, "query", "channels must lie in 1..128");
+  if (c.init) require_range(c.init_count, 1, kis::kMaxInit, "init", "must hold 1..64 keys a query");
+  check_attributes(c);
 }
 
 int padded(int64_t channels) { return channels <= 16 ? 16 : channels <= 32 ? 32 : channels <= 64 ? 64 : 128; }
@@ -230,7 +214,7 @@ class Driver {
       for (int j = 0; j < m; ++j) {
         const Ranked r = state[x * m + j];
         keys[x * m + j] = static_cast<int32_t>(packed_of(r));
-        scores[x * m + j] = is_filler(r) ? kFillerScore : static_cast<float>(score_of(r)) * score_unit_;
+        scores[x * m + j] = is_filler(r) ? kis::kFillerScore : static_cast<float>(score_of(r)) * score_unit_;
       }
     }
   }
@@ -249,6 +233,22 @@ class Driver {
 };
 
 }  // namespace
+
+void check_attributes(const LbSampling& c) {
+  require_range(c.particles, kis::kParticlesMin, kis::kParticlesMax, "particles", "must lie in 1..16");
+  require(c.iterations >= 1, "windows", "must hold one entry an iteration, at least one");
+  require_range(c.samples, kis::kSamplesMin, kis::kSamplesMax, "samples", "must lie in 0..64");
+  require_range(c.propagations, kis::kPropagationsMin, kis::kPropagationsMax, "propagations", "must lie in 1..64");
+  require_range(c.keep, kis::kKeepMin, c.iterations, "keep", "must lie in 1..number of iterations");
+  require_range(c.scale, kis::kScaleMin, kis::kScaleMax, "scale", "must lie in 1e-06..1e+06");
+  require_range(c.label_penalty, kis::kLabelPenaltyMin, kis::kLabelPenaltyMax, "label_penalty", "must lie in 0..1e+09");
+  require(static_cast<double>(c.label_penalty) * (static_cast<double>(c.scale) * c.scale) <= kis::kMaxIntegerPenalty,
+          "label_penalty", "label_penalty * scale^2 must not exceed 2^30");
+  for (int i = 0; i < c.iterations; ++i)
+    require_range(c.windows[i], kis::kWindowsMin, kis::kWindowsMax, "windows", "entries must lie in 0..32767");
+  for (int i = c.propagations; i < c.iterations * c.propagations; ++i)
+    require_range(c.strides[i], kis::kStridesMin, kis::kStridesMax, "strides", "entries must lie in 1..32767");
+}
 
 void key_index_sampling(const LbSampling& call) {
   check(call);

@@ -14,14 +14,14 @@ namespace {
 
 void check(const LbWarp& c) {
   require(c.values && c.keys && c.scores, "inputs", "must not be null");
-  require(c.height >= 1 && c.height <= kMaxSide && c.width >= 1 && c.width <= kMaxSide, "keys",
-          "height and width must lie in 1..32767");
-  require(c.key_height >= 1 && c.key_height <= kMaxSide && c.key_width >= 1 && c.key_width <= kMaxSide, "values",
-          "height and width must lie in 1..32767");
-  require(c.channels >= 1 && c.channels <= 4096, "values", "channels must lie in 1..4096");
+  require_range(c.height, 1, saw::kMaxSide, "keys", "height must lie in 1..32767");
+  require_range(c.width, 1, saw::kMaxSide, "keys", "width must lie in 1..32767");
+  require_range(c.key_height, 1, saw::kMaxSide, "values", "height must lie in 1..32767");
+  require_range(c.key_width, 1, saw::kMaxSide, "values", "width must lie in 1..32767");
+  require_range(c.channels, 1, saw::kMaxChannels, "values", "channels must lie in 1..4096");
   require(c.iterations >= 1 && c.particles >= 1, "keys", "must hold at least one key a query");
-  require(std::isfinite(c.gamma) && c.gamma > 0, "gamma", "must be finite and above 0");
-  require(c.reach >= 0 && c.reach <= 16, "reach", "must lie in 0..16");
+  require_range(c.gamma, static_cast<float>(saw::kGammaMin), saw::kGammaMax, "gamma", "must lie in 1e-06..1e+06");
+  require_range(c.reach, saw::kReachMin, saw::kReachMax, "reach", "must lie in 0..16");
 }
 
 WarpRows rows_of(const LbWarp& c, int64_t b, const float* values, int padded_channels) {
@@ -63,7 +63,7 @@ void for_votes(const WarpRows& w, int y, int x, const F& visit) {
     for (int i = 0; i < w.iterations; ++i)
       for (int j = 0; j < w.particles; ++j) {
         const int64_t slot = (i * plane + int64_t(qy) * w.width + qx) * w.particles + j;
-        if (!even && !(w.scores[slot] > kValidAbove)) continue;
+        if (!even && !(w.scores[slot] > saw::kValidAbove)) continue;
         const auto packed = static_cast<uint32_t>(w.keys[slot]);
         const int ky = clamp(unpack_y(packed) - (qy - y), w.key_height - 1);
         const int kx = clamp(unpack_x(packed) - (qx - x), w.key_width - 1);
@@ -74,7 +74,7 @@ void for_votes(const WarpRows& w, int y, int x, const F& visit) {
   const auto valid = [&](int qy, int qx) {
     for (int i = 0; i < w.iterations; ++i)
       for (int j = 0; j < w.particles; ++j)
-        any = any || w.scores[(i * plane + int64_t(qy) * w.width + qx) * w.particles + j] > kValidAbove;
+        any = any || w.scores[(i * plane + int64_t(qy) * w.width + qx) * w.particles + j] > saw::kValidAbove;
   };
   const bool alone = !w.reach || (w.query_mask && !w.query_mask[int64_t(y) * w.width + x]);
   const int r = alone ? 0 : w.reach;

@@ -109,7 +109,7 @@ inline void vote_of(Vote& vote, const WarpRows& w, int qy, int qx, int dy, int d
     const int64_t at = (i * plane + int64_t(qy) * w.width + qx) * w.particles;
     for (int j = 0; j < w.particles; ++j) {
       const auto packed = static_cast<uint32_t>(w.keys[at + j]);
-      if (w.scores[at + j] > kValidAbove) vote.add(w.scores[at + j], unpack_y(packed) - dy, unpack_x(packed) - dx);
+      if (w.scores[at + j] > saw::kValidAbove) vote.add(w.scores[at + j], unpack_y(packed) - dy, unpack_x(packed) - dx);
     }
   }
 }

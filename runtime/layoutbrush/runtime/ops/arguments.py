@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from layoutbrush.runtime.ops.contract import KEY_INDEX_SAMPLING, SPARSE_ATTENTION_WARP, Contract
 from layoutbrush.runtime.ops.errors import OpError
 
 F32 = NDArray[np.float32]
@@ -20,16 +21,19 @@ I32 = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 _T = TypeVar("_T", bound=np.generic)
 
-MAX_SIDE = 32767
-MAX_CHANNELS = 128
-MAX_PARTICLES = 16
-MAX_SAMPLES = 64
-MAX_INIT = 64
-MAX_REACH = 16
-MAX_INTEGER_PENALTY = 2**30
-FILLER_SCORE = np.float32(-10000.0)
-VALID_ABOVE = np.float32(-9999.0)
-SCHEDULES = ("jump_flood", "fast")
+
+def _upper(attribute: str) -> int:
+    bounds = KEY_INDEX_SAMPLING.attribute(attribute).range
+    return int(bounds[1]) if bounds else 0
+
+
+MAX_SIDE = KEY_INDEX_SAMPLING.limits["side"]
+MAX_CHANNELS = KEY_INDEX_SAMPLING.limits["channels"]
+MAX_INIT = KEY_INDEX_SAMPLING.limits["init"]
+MAX_INTEGER_PENALTY = KEY_INDEX_SAMPLING.limits["integer_penalty"]
+MAX_VALUE_CHANNELS = SPARSE_ATTENTION_WARP.limits["channels"]
+FILLER_SCORE = np.float32(KEY_INDEX_SAMPLING.filler["score"])
+VALID_ABOVE = np.float32(KEY_INDEX_SAMPLING.filler["valid_above"])
 
 
 @dataclass(frozen=True)
@@ -98,24 +102,24 @@ def check_sampling(
     _sides("key", *key.shape[1:3])
     _range("query", channels, 1, MAX_CHANNELS, "channels")
     _shape("key", key, (*key_grid, channels))
-    _range("particles", particles, 1, MAX_PARTICLES)
+    _attribute(KEY_INDEX_SAMPLING, "particles", particles)
     iterations = len(windows)
     if iterations < 1:
         raise OpError("windows", "must hold one entry an iteration, at least one")
     for window in windows:
-        _range("windows", window, 0, MAX_SIDE)
-    _range("samples", samples, 0, MAX_SAMPLES)
-    _range("propagations", propagations, 1, 64)
+        _attribute(KEY_INDEX_SAMPLING, "windows", window)
+    _attribute(KEY_INDEX_SAMPLING, "samples", samples)
+    _attribute(KEY_INDEX_SAMPLING, "propagations", propagations)
     if len(strides) != iterations * propagations:
         raise OpError("strides", f"must hold iterations x propagations = {iterations * propagations} entries")
     for stride in strides[propagations:]:
-        _range("strides", stride, 1, MAX_SIDE)
+        _attribute(KEY_INDEX_SAMPLING, "strides", stride)
     _range("keep", keep, 1, iterations)
     _range("seed", seed, -(2**31), 2**31 - 1)
-    _range("ignore_label", ignore_label, -(2**31), 2**31 - 1)
+    _attribute(KEY_INDEX_SAMPLING, "ignore_label", ignore_label)
     _check_scale(label_penalty, scale)
-    if schedule not in SCHEDULES:
-        raise OpError("schedule", f"must be one of {', '.join(SCHEDULES)}")
+    if schedule not in (schedules := KEY_INDEX_SAMPLING.attribute("schedule").values):
+        raise OpError("schedule", f"must be one of {', '.join(schedules)}")
     if init is not None:
         init = _array("init", init, np.int32, 4)
         _range("init", init.shape[3], 1, MAX_INIT, "keys a query")
@@ -142,9 +146,7 @@ def check_sampling(
     )
 
 
-def check_warp(
-    values: F32, keys: I32, scores: F32, *, query_mask: Mask | None, gamma: float, reach: int
-) -> Warp:
+def check_warp(values: F32, keys: I32, scores: F32, *, query_mask: Mask | None, gamma: float, reach: int) -> Warp:
     """Checks and normalises a call; raises OpError naming the argument."""
     values = _array("values", values, np.float32, 4)
     keys = _array("keys", keys, np.int32, 5)
@@ -152,15 +154,14 @@ def check_warp(
     batch, iterations, height, width, particles = keys.shape
     _sides("keys", height, width)
     _sides("values", *values.shape[1:3])
-    _range("values", values.shape[3], 1, 4096, "channels")
+    _range("values", values.shape[3], 1, MAX_VALUE_CHANNELS, "channels")
     if values.shape[0] != batch:
         raise OpError("values", f"has a batch of {values.shape[0]}, keys of {batch}")
     if iterations < 1 or particles < 1:
         raise OpError("keys", "must hold at least one key a query")
     _shape("scores", scores, keys.shape)
-    if not (np.isfinite(gamma) and gamma > 0):
-        raise OpError("gamma", "must be finite and above 0")
-    _range("reach", reach, 0, MAX_REACH)
+    _attribute(SPARSE_ATTENTION_WARP, "gamma", gamma)
+    _attribute(SPARSE_ATTENTION_WARP, "reach", reach)
     mask = _mask("query_mask", query_mask, (batch, height, width))
     return Warp(values, keys, scores, mask, float(gamma), int(reach))
 
@@ -179,12 +180,20 @@ def score_unit(scale: float) -> np.float32:
 
 
 def _check_scale(label_penalty: float, scale: float) -> None:
-    if not (np.isfinite(scale) and np.float32(scale) > 0 and np.isfinite(np.float32(scale))):
-        raise OpError("scale", "must be finite and above 0")
-    if not (np.isfinite(label_penalty) and label_penalty >= 0):
-        raise OpError("label_penalty", "must be finite and at least 0")
+    _attribute(KEY_INDEX_SAMPLING, "scale", scale)
+    _attribute(KEY_INDEX_SAMPLING, "label_penalty", label_penalty)
     if float(np.float32(label_penalty)) * float(np.float32(scale)) ** 2 > MAX_INTEGER_PENALTY:
         raise OpError("label_penalty", "label_penalty * scale^2 must not exceed 2^30")
+
+
+def _attribute(contract: Contract, name: str, value: float) -> None:
+    """Checks one number against the range and type of the contract; NaN lies in no range."""
+    attribute = contract.attribute(name)
+    low, high = attribute.range or (0, 0)
+    if attribute.type in ("int", "ints"):
+        _range(name, value, int(low), int(high))
+    elif isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
+        raise OpError(name, f"must lie in {low:g}..{high:g}, is {value}")
 
 
 def _array(name: str, array: object, dtype: type[_T], rank: int) -> NDArray[_T]:
@@ -211,6 +220,6 @@ def _sides(name: str, height: int, width: int) -> None:
     _range(name, width, 1, MAX_SIDE, "width")
 
 
-def _range(name: str, value: int, low: int, high: int, what: str = "") -> None:
+def _range(name: str, value: float, low: int, high: int, what: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise OpError(name, f"{what or 'value'} must be an integer in {low}..{high}, is {value}")
+        raise OpError(name, f"{what + ' ' if what else ''}must be an integer in {low}..{high}, is {value}")

@@ -124,7 +124,7 @@ def _features(rng: np.random.Generator, kind: str, shape: Shape) -> Array:
         features = np.ones(shape)
     if kind == "smooth":
         for axis in (1, 2):
-            features = sum(np.roll(features, shift, axis) for shift in range(-4, 5))
+            features = np.sum([np.roll(features, shift, axis) for shift in range(-4, 5)], axis=0)
     features = (features / np.linalg.norm(features, axis=-1, keepdims=True)).astype(np.float32)
     if kind == "halves":  # with scale 2: every value rounds from an exact half
         features = (rng.integers(-40, 40, shape) / 4.0).astype(np.float32)

@@ -1,7 +1,6 @@
 """The contract files of the two ops, as data: `KEY_INDEX_SAMPLING` and `SPARSE_ATTENTION_WARP`.
 
-From them come the C++ header (`python -m layoutbrush.runtime.ops.contract` prints it), the ONNX schemas, the checks of
-arguments, and the case table.
+From them come the C++ header (see `header`), the ONNX schemas, the checks of arguments and the case table.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 AttributeValue = int | float | str
 
@@ -80,20 +79,16 @@ def load(name: str) -> Contract:
     """Reads `<name>.toml` of this package; an unknown key is an error."""
     text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
-    ports = {side: tuple(_port(entry) for entry in data.pop(side)) for side in ("inputs", "outputs")}
-    attributes = tuple(_attribute(entry) for entry in data.pop("attributes"))
-    return Contract(**data | {"cases": tuple(data["cases"])}, **ports, attributes=attributes)
+    for side in ("inputs", "outputs"):
+        data[side] = tuple(Port(**_with_tuples(entry, "shape")) for entry in data[side])
+    data["attributes"] = tuple(Attribute(**_with_tuples(entry, "range", "values")) for entry in data["attributes"])
+    return Contract(**_with_tuples(data, "cases"))
 
 
-def _port(entry: dict[str, Any]) -> Port:
-    return Port(**entry | {"shape": tuple(entry["shape"])})
+def _with_tuples(entry: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return entry | {key: tuple(entry[key]) for key in keys if key in entry}
 
 
-def _attribute(entry: dict[str, Any]) -> Attribute:
-    tuples = {key: tuple(entry[key]) for key in ("range", "values") if key in entry}
-    return Attribute(**entry | tuples)
-
-
-KEY_INDEX_SAMPLING = load("key_index_sampling")
-SPARSE_ATTENTION_WARP = load("sparse_attention_warp")
-CONTRACTS = (KEY_INDEX_SAMPLING, SPARSE_ATTENTION_WARP)
+KEY_INDEX_SAMPLING: Final = load("key_index_sampling")
+SPARSE_ATTENTION_WARP: Final = load("sparse_attention_warp")
+CONTRACTS: Final = (KEY_INDEX_SAMPLING, SPARSE_ATTENTION_WARP)

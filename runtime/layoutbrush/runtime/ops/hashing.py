@@ -11,15 +11,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from layoutbrush.runtime.ops.contract import KEY_INDEX_SAMPLING
+
 I64 = NDArray[np.int64]
 _Number = TypeVar("_Number", int, I64)
 
 MASK = 0xFFFFFFFF
-SHIFTS = (16, 15)
-MULTIPLIERS = (0x21F0AAAD, 0x735A2D97)
-LAST_SHIFT = 15
-SEED_SALT = 0x3C6EF372
-ITERATION_SALT = 0x1B873593
+_RULE = KEY_INDEX_SAMPLING.random
+SHIFTS: tuple[int, ...] = tuple(_RULE["shifts"])
+MULTIPLIERS: tuple[int, ...] = tuple(_RULE["multipliers"])
+LAST_SHIFT: int = _RULE["last_shift"]
+SEED_SALT: int = _RULE["seed_salt"]
+ITERATION_SALT: int = _RULE["iteration_salt"]
 
 
 def mix(h: _Number) -> _Number:

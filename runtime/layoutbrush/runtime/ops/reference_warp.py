@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime.ops.arguments import F32, I32, VALID_ABOVE, Mask, Warp, check_warp
 from layoutbrush.runtime.ops.errors import OpError
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ def sparse_attention_warp(
     call = check_warp(values, keys, scores, query_mask=query_mask, gamma=gamma, reach=reach)
     votes = _votes(call)
     fetched = _fetch(call.values, votes.pixel)
-    return np.einsum("bhwt,bhwtv->bhwv", votes.weight, fetched).astype(np.float32)
+    warped: F32 = np.einsum("bhwt,bhwtv->bhwv", votes.weight, fetched).astype(np.float32)
+    return warped
 
 
 def sparse_attention_warp_backward(
@@ -105,10 +109,11 @@ def _pixel(call: Warp, packed: I32, dy: int, dx: int) -> NDArray[np.int64]:
     key_height, key_width = call.values.shape[1:3]
     y = np.clip((packed.astype(np.int64) >> 16) - dy, 0, key_height - 1)
     x = np.clip((packed.astype(np.int64) & 0xFFFF) - dx, 0, key_width - 1)
-    return y * key_width + x
+    index: NDArray[np.int64] = y * key_width + x
+    return index
 
 
-def _last(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _last(array: NDArray[_T]) -> NDArray[_T]:
     """(B, N, H, W, M) -> (B, H, W, N * M)."""
     moved = np.moveaxis(array, 1, 3)
     return moved.reshape(*moved.shape[:3], -1)
