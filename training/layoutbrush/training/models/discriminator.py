@@ -35,7 +35,7 @@ def _patches(inputs: int, width: int) -> nn.Sequential:
         nn.LeakyReLU(SLOPE),
         conv(4 * width, 4 * width, 3, 1),
         nn.LeakyReLU(SLOPE),
-        conv(4 * width, 1, 3, 1),
+        nn.Conv2d(4 * width, 1, 3, 1, 1),
     )
 
 

@@ -155,7 +155,10 @@ class Refine(nn.Module):
     def __init__(self, config: RefineConfig | None = None, visual_semantic: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config or RefineConfig()
-        self.arguments = asdict(self.config)
+        self.arguments = {
+            "config": asdict(self.config),
+            "visual_semantic": getattr(visual_semantic, "arguments", {}),
+        }
         if (visual_semantic is None) != (not self.config.semantic):
             raise ValueError("visual_semantic goes with config.semantic: both or neither")
         layout = self.config.embedding + 1

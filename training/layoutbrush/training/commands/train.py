@@ -1,0 +1,105 @@
+"""Train a network: the warp, the refiner (alone, then with a discriminator), the segmenter or the feature encoder.
+
+A run lives in one folder: configuration, environment, curves (TensorBoard and curves.jsonl), pictures, the last and the
+best checkpoint. The same command again goes on where the run stopped; Ctrl-C saves first.
+
+    layoutbrush train --stage refine --data caches/scenes --weights weights --run runs/refine --minutes 30
+    layoutbrush train --stage adversarial --data caches/scenes --weights weights --run runs/joint --minutes 20 \\
+        --initial refine=runs/refine/checkpoints/step-0004000/refine.safetensors --set adversarial=0.1
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to train, on what, for how long."""
+
+    stage: Literal["warp", "refine", "adversarial", "segmentation", "distill"]
+    """What to train."""
+    data: Path
+    """Folder of the data: photos with label maps, or a cache of warps (refine, adversarial)."""
+    run: Path
+    """Folder of the run; an existing one is resumed."""
+    minutes: float = 0.0
+    """Minutes of training in all; 0 for no bound."""
+    steps: int = 0
+    """Steps in all; 0 for no bound. Give one of the two bounds, or both."""
+    batch: int = 8
+    """Examples a step and process."""
+    size: int = 256
+    """Side of the square crops in pixels, a multiple of 16."""
+    seed: int = 0
+    """Seed of everything random: the same seed and number of steps give the same weights on one machine."""
+    weights: Path | None = None
+    """Folder with the weights of the perceptual network (losses and LPIPS); without it those are left out."""
+    initial: tuple[str, ...] = ()
+    """Weights to start from, MODULE=FILE, e.g. refine=stage1/refine.safetensors."""
+    set: tuple[str, ...] = ()
+    """Settings of the stage, NAME=VALUE; `--set help` lists them."""
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    """Arithmetic: bf16-mixed is faster, 32-true is exact."""
+    threads: int = 0
+    """CPU threads; 0 for all cores."""
+    accelerator: str = "auto"
+    """cpu, cuda or auto."""
+    devices: int = 1
+    """Processes, one a device."""
+    decay: float = 0.995
+    """Decay of the moving averages of the weights."""
+    evaluations: int = 10
+    """How often to evaluate during the run."""
+    tensorboard: bool = field(default=True)
+    """Write curves and pictures for TensorBoard."""
+
+
+def run(config: Config) -> int:
+    """Train; returns the process's exit status."""
+    try:
+        import torch
+
+        from layoutbrush.training.stages import stage_module
+        from layoutbrush.training.stages.options import OptionError, describe, pairs, settings_from
+        from layoutbrush.training.trainer.checkpoint import CheckpointError
+        from layoutbrush.training.trainer.loop import LoopError, LoopSettings, train
+        from layoutbrush.training.trainer.stage import DataOptions
+        from layoutbrush.training.trainer.weights import WeightsError
+    except ImportError as error:
+        print(f"Training needs the extra: pip install 'layoutbrush[training]' (missing: {error.name}).", file=sys.stderr)
+        return 2
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    module: Any = stage_module(config.stage)
+    if "help" in config.set:
+        print(describe(module.Settings))
+        return 0
+    try:
+        settings = settings_from(module.Settings, config.set)
+        initial = {name: Path(value) for name, value in pairs(config.initial).items()}
+        data = DataOptions(config.data, config.batch, config.size, config.seed, initial, config.weights)
+        loop = LoopSettings(
+            config.run,
+            minutes=config.minutes,
+            steps=config.steps,
+            seed=config.seed,
+            precision=config.precision,
+            accelerator=config.accelerator,
+            devices=config.devices,
+            decay=config.decay,
+            evaluations=config.evaluations,
+            tensorboard=config.tensorboard,
+        )
+        position = train(module.build(settings, data), loop, {"command": vars(config)})
+    except (OptionError, LoopError, CheckpointError, WeightsError, ValueError, FileNotFoundError) as error:
+        print(f"Training could not start or go on: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped and saved; the same command goes on from here.", file=sys.stderr)
+        return 130
+    print(f"{position.step} steps, {position.elapsed / 60:.1f} minutes, best score {position.best:.4f}: {config.run}")
+    return 0

@@ -1,0 +1,45 @@
+"""Refiners and visual-semantic encoders from their weight files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from layoutbrush.training.models.refine import Refine, RefineConfig
+from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+
+
+def _config(fields: Mapping[str, Any]) -> RefineConfig:
+    """JSON has lists where the config has tuples. Raises TypeError for an unknown field."""
+    return RefineConfig(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+
+
+def new_visual_semantic(arguments: Mapping[str, Any]) -> nn.Module:
+    """An untrained visual-semantic encoder."""
+    from layoutbrush.training.models.visual_semantic import VisualSemanticEncoder
+
+    return VisualSemanticEncoder(**{name: tuple(v) if isinstance(v, list) else v for name, v in arguments.items()})
+
+
+def load_visual_semantic(path: Path) -> tuple[nn.Module, tuple[int, ...]]:
+    """A trained visual-semantic encoder and the channels of its f1..f4. Raises WeightsError."""
+    encoder = new_visual_semantic(stored_arguments(path))
+    load_weights(path, encoder)
+    return encoder, tuple(int(n) for n in encoder.channels)
+
+
+def load_refine(path: Path) -> Refine:
+    """A refiner in eval mode, its visual-semantic encoder included, from ``refine.safetensors`` and its ``.json``.
+
+    Raises WeightsError.
+    """
+    arguments = stored_arguments(path)
+    config = _config(arguments["config"])
+    encoder = new_visual_semantic(arguments["visual_semantic"]) if config.semantic else None
+    network = Refine(config, encoder)
+    load_weights(path, network)
+    network.eval()
+    return network
