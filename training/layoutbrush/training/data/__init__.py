@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from layoutbrush.training.data.batch import collate, photo_batch
 from layoutbrush.training.data.labels import LABEL_NAMES, UNKNOWN
-from layoutbrush.training.data.photos import Collection, DataError, Photo, open_collections
+from layoutbrush.training.data.photo import Collection, DataError, Photo
+from layoutbrush.training.data.photos import open_collections
 from layoutbrush.training.data.sampler import TaskConfig, TaskSampler
 from layoutbrush.training.data.task import KINDS, Task
 from layoutbrush.training.data.toy import toy_collection

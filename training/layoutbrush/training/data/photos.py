@@ -6,45 +6,16 @@ Everything is decoded once and held in memory as uint8; the largest collections 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from layoutbrush.training.data.labels import SCENES_TO_MERGED, STREETS_TO_MERGED, UNKNOWN, UInt8, lookup
+from layoutbrush.training.data.photo import Collection, DataError, Photo
+from layoutbrush.training.data.toy import toy_collection
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
-
-class DataError(ValueError):
-    """A data set that is missing or not what its reader expects; the message names the file."""
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One photo with its label map.
-
-    ``image`` (H, W, 3) uint8 RGB; ``labels`` (H, W) uint8 ids of the 15 labels, UNKNOWN where nothing is known.
-    """
-
-    name: str
-    image: UInt8
-    labels: UInt8
-
-    @property
-    def labelled(self) -> bool:
-        """Whether any pixel has a known label."""
-        return bool((self.labels != UNKNOWN).any())
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Photos under one name, with the weight that a sampler gives them."""
-
-    name: str
-    photos: tuple[Photo, ...]
-    weight: float = 1.0
 
 
 def read_image(path: Path) -> UInt8:
@@ -132,12 +103,15 @@ _READERS: dict[str, Callable[[Path, str], tuple[Photo, ...]]] = {
 def open_collections(
     root: Path, names: Sequence[str], split: str = "train", weights: Sequence[float] | None = None
 ) -> tuple[Collection, ...]:
-    """Collections by folder name below `root`: `scenes`, `streets`, or any plain folder of photos.
+    """Collections by folder name below `root`: `scenes`, `streets`, or any plain folder of photos; `toy` is generated.
 
     A plain folder has no lists: all of it belongs to `train`. Weights default to 1. Raises DataError.
     """
     collections = []
     for name, weight in zip(names, weights or [1.0] * len(names), strict=True):
+        if name == "toy":
+            collections.append(toy_collection(seed=0 if split == "train" else 1, weight=weight))
+            continue
         if name in _READERS:
             photos = _READERS[name](root / name, split)
         elif split == "train":

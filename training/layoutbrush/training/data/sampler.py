@@ -12,7 +12,7 @@ from layoutbrush.training.data import labelnoise, makers, transforms
 from layoutbrush.training.data.batch import collate
 from layoutbrush.training.data.labels import UNKNOWN
 from layoutbrush.training.data.makers import Crop
-from layoutbrush.training.data.photos import Collection, DataError, Photo
+from layoutbrush.training.data.photo import Collection, DataError, Photo
 from layoutbrush.training.data.task import KINDS, Task
 
 _ATTEMPTS = 12

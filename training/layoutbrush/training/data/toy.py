@@ -11,7 +11,7 @@ import numpy as np
 
 from layoutbrush.training.data.cv import Bool, Float
 from layoutbrush.training.data.labels import LABEL_COLORS
-from layoutbrush.training.data.photos import Collection, Photo
+from layoutbrush.training.data.photo import Collection, Photo
 
 
 def toy_photo(index: int, side: int = 96, seed: int = 0) -> Photo:

@@ -12,7 +12,7 @@ import numpy as np
 
 from layoutbrush.training.data import cv
 from layoutbrush.training.data.cv import Float, UInt8
-from layoutbrush.training.data.photos import Photo
+from layoutbrush.training.data.photo import Photo
 from layoutbrush.training.data.shapes import smooth_noise
 
 
