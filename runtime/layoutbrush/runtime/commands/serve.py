@@ -1,0 +1,65 @@
+"""Start the server that edits photos.
+
+It listens on this machine only, unless --host says otherwise, and prints one line once it is ready:
+
+    listening on 127.0.0.1:50051
+
+Ctrl-C or SIGTERM lets running edits finish first. With --port 0 the system chooses a free port.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Config:
+    """Flags of `layoutbrush serve`."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The default takes calls from this machine only; there is no password."""
+
+    port: int = 50051
+    """Port to listen on; 0 = any free one."""
+
+    bundle: str = "scenes"
+    """Trained networks: name of a bundle that comes with the package, or path of a folder or zip. `stand-in` starts a
+    server without networks that fills with random pixels of the wanted label, to try a plugin with."""
+
+    threads: int = 0
+    """Cores for the networks, shared by all edits at a time; 0 = all."""
+
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+    """What runs the networks."""
+
+    follow_stdin: bool = False
+    """Stop when standard input ends. For programs that start a server of their own: it goes when they go."""
+
+
+def run(config: Config) -> int:
+    """Serve until told to stop; returns the exit status."""
+    from layoutbrush.runtime.server import ServerOptions
+    from layoutbrush.runtime.server import run as serve
+
+    if config.follow_stdin:
+        threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+    return serve(
+        ServerOptions(
+            host=config.host,
+            port=config.port,
+            bundle=config.bundle,
+            threads=config.threads,
+            provider=config.provider,
+        )
+    )
+
+
+def _stop_at_end_of_input() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
