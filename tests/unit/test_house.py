@@ -43,9 +43,7 @@ LARGEST_BUNDLE = 32_000_000
 def tracked() -> list[Path]:
     """Paths of the tracked files that exist, relative to the root."""
     try:
-        listing = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
-        ).stdout
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout, so there is no list of tracked files")
     return [Path(name) for name in listing.split("\0") if name and (ROOT / name).exists()]
@@ -215,7 +213,7 @@ def test_no_machine_paths() -> None:
         data = (ROOT / path).read_bytes()
         if b"\0" in data[:4096] or path.name == "LICENSE":
             continue
-        found += [f"{path}: {data[m.start():m.end() + 20]!r}" for m in machine_path.finditer(data)]
+        found += [f"{path}: {data[m.start() : m.end() + 20]!r}" for m in machine_path.finditer(data)]
     assert not found
 
 
