@@ -27,7 +27,7 @@ void check(const LbSampling& c) {
   require_range(c.key_height, 1, kis::kMaxSide, "key", "height must lie in 1..32767");
   require_range(c.key_width, 1, kis::kMaxSide, "key", "width must lie in 1..32767");
   require_range(c.channels, 1, kis::kMaxChannels, "query", "channels must lie in 1..128");
-  if (c.init) require_range(c.init_count, 1, kis::kMaxInit, "init", "must hold 1..64 keys a query");
+  if (c.init) require_range(c.init_count, 0, kis::kMaxInit, "init", "must hold 0..64 keys a query");
   check_attributes(c);
 }
 

@@ -122,7 +122,7 @@ def check_sampling(
         raise OpError("schedule", f"must be one of {', '.join(schedules)}")
     if init is not None:
         init = _array("init", init, np.int32, 4)
-        _range("init", init.shape[3], 1, MAX_INIT, "keys a query")
+        _range("init", init.shape[3], 0, MAX_INIT, "keys a query")
         _shape("init", init, (*grid, init.shape[3]))
     return Sampling(
         query=query,
