@@ -7,9 +7,11 @@
     |   |-- UnknownLabel                                      a label id that the bundle doesn't have
     |   |-- UnsupportedPixels                                 a pixel format or file kind that isn't read
     |   `-- DamagedData                                       truncated, corrupt or wrongly hashed bytes
-    |-- NotFound                          NOT_FOUND           an unknown or expired document
+    |-- NotFound                          NOT_FOUND           an unknown name
+    |   `-- DocumentNotFound                                  a document never opened, closed or expired
     |-- FailedPrecondition                FAILED_PRECONDITION right request, wrong state
-    |   `-- DamagedBundle                                     a bundle whose files don't match its manifest
+    |   |-- DamagedBundle                                     a bundle whose files don't match its manifest
+    |   `-- StaleRevision                                     tiles painted over a state that is gone
     |-- ResourceExhausted                 RESOURCE_EXHAUSTED  queue or memory full; retry_after_s says when
     |-- LimitExceeded                     RESOURCE_EXHAUSTED  larger than a stated limit; retrying won't help
     |-- Cancelled                         CANCELLED           the caller gave up
@@ -78,9 +80,13 @@ class DamagedData(InvalidArgument):
 
 
 class NotFound(LayoutbrushError):
-    """An unknown, closed or expired document."""
+    """Something that was named and isn't there."""
 
     code = "NOT_FOUND"
+
+
+class DocumentNotFound(NotFound):
+    """A document that was never opened, was closed, or expired: the client opens it again."""
 
 
 class FailedPrecondition(LayoutbrushError):
@@ -91,6 +97,10 @@ class FailedPrecondition(LayoutbrushError):
 
 class DamagedBundle(FailedPrecondition):
     """A bundle whose files are missing or don't match the SHA-256 in its manifest."""
+
+
+class StaleRevision(FailedPrecondition):
+    """Tiles were painted over a state of the edited label map that is gone: the client sends the whole map."""
 
 
 class ResourceExhausted(LayoutbrushError):

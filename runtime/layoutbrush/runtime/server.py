@@ -1,0 +1,193 @@
+"""The gRPC server: listens, answers health checks, drains on SIGTERM.
+
+    from layoutbrush.runtime.server import ServerOptions, run
+    run(ServerOptions(port=0, bundle="stand-in"))
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from layoutbrush import v1
+from layoutbrush.runtime.errors import FailedPrecondition, InvalidArgument, LayoutbrushError
+from layoutbrush.runtime.limits import Limits
+from layoutbrush.runtime.service.backend import Backend, EngineNote
+from layoutbrush.runtime.service.core import Core, CoreOptions
+from layoutbrush.runtime.service.interceptor import Guard
+from layoutbrush.runtime.service.servicer import Servicer
+
+SERVICE = "layoutbrush.v1.LayoutbrushService"
+STAND_IN = "stand-in"
+_LOG = logging.getLogger(__name__)
+_MAX_SEND_BYTES = 8 << 20
+"""No message of ours comes near; see service.write."""
+_MAX_CALLS = 256
+"""Outer wall: calls of any kind at a time."""
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """Everything about a server.
+
+    `port`: 0 = any free one. `threads`: for the networks, 0 = one a core. `workers`: requests that run networks at a
+    time. `reflection`: let tools list the service. `token`: clients must send it; empty = anyone may call.
+    `drain_seconds`: how long running work may go on after SIGTERM.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 50051
+    bundle: str = "scenes"
+    threads: int = 0
+    provider: str = "auto"
+    workers: int = 1
+    reflection: bool = False
+    token: str = ""
+    idle_seconds: float = 3600.0
+    grace_seconds: float = 30.0
+    drain_seconds: float = 30.0
+    limits: Limits = field(default_factory=Limits)
+
+
+def open_backend(options: ServerOptions) -> Backend:
+    """Load the bundle and its engine.
+
+    Raises:
+        NotFound, DamagedBundle, InvalidArgument: there is no such bundle, it is damaged, the provider is missing.
+    """
+    from layoutbrush.runtime.bundle import Bundle
+    from layoutbrush.runtime.engines import Engine, open_engine
+    from layoutbrush.runtime.engines.stand_in import STAND_IN_MANIFEST, StandInEngine
+    from layoutbrush.runtime.pipeline.editor import Editor
+
+    engine: Engine
+    if options.bundle == STAND_IN:
+        manifest, engine = STAND_IN_MANIFEST, StandInEngine()
+    else:
+        bundle = Bundle.load(options.bundle)
+        manifest, engine = bundle.manifest, open_engine(bundle, options.threads, options.provider)
+    notes = [EngineNote(engine.name, note=engine.note)]
+    return Backend(Editor(engine, manifest), manifest.name, manifest.version, manifest.labels, notes)
+
+
+@dataclass
+class Running:
+    """A server that listens. `address`: host:port as clients dial it."""
+
+    address: str
+    core: Core
+    server: grpc.aio.Server
+    health: health.aio.HealthServicer
+
+    async def drain(self, seconds: float) -> None:
+        """Turn new work away, let running work finish for `seconds`, then end it."""
+        self.core.drain()
+        await self.health.enter_graceful_shutdown()
+        await self.server.stop(seconds)
+
+
+@asynccontextmanager
+async def serving(options: ServerOptions, backend: Backend) -> AsyncIterator[Running]:
+    """Serve inside the context; leaving it ends all work at its next step.
+
+    Raises:
+        FailedPrecondition: the address can't be listened on.
+    """
+    core_options = CoreOptions(
+        workers=options.workers,
+        idle_seconds=options.idle_seconds,
+        grace_seconds=options.grace_seconds,
+        limits=options.limits,
+    )
+    core = Core(backend, core_options)
+    server = grpc.aio.server(
+        interceptors=[Guard(options.token)],
+        maximum_concurrent_rpcs=_MAX_CALLS,
+        options=[
+            ("grpc.max_receive_message_length", options.limits.max_message_bytes),
+            ("grpc.max_send_message_length", _MAX_SEND_BYTES),
+            ("grpc.so_reuseport", 0),  # a second server on the same port is an error, not a silent half of the calls
+        ],
+    )
+    v1.add_LayoutbrushServiceServicer_to_server(Servicer(core), server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    if options.reflection:
+        from grpc_reflection.v1alpha import reflection
+
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    try:
+        port = server.add_insecure_port(_dial(options.host, options.port))
+    except RuntimeError:
+        raise FailedPrecondition(
+            f"Can't listen on {_dial(options.host, options.port)}: the port is taken or not ours.", "--port"
+        ) from None
+    await server.start()
+    for name in ("", SERVICE):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield Running(_dial(options.host, port), core, server, checks)
+    finally:
+        await server.stop(0)
+        await core.aclose()
+
+
+async def serve(options: ServerOptions, backend: Backend, out: TextIO = sys.stdout) -> None:
+    """Serve until SIGTERM or Ctrl-C, then drain; a second signal ends everything at once."""
+    loop = asyncio.get_running_loop()
+    signals: asyncio.Queue[int] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    async with serving(options, backend) as running:
+        print(f"listening on {running.address}", file=out, flush=True)
+        if not _is_loopback(options.host):
+            _LOG.warning("listening beyond this machine, without encryption%s", "" if options.token else " or token")
+        await signals.get()
+        _LOG.info("draining for up to %g s", options.drain_seconds)
+        drained = asyncio.create_task(running.drain(options.drain_seconds))
+        again = asyncio.create_task(signals.get())
+        await asyncio.wait({drained, again}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (drained, again):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def run(options: ServerOptions, open_with: Callable[[ServerOptions], Backend] = open_backend) -> int:
+    """Serve until told to stop. Returns 0, or 2 where it could not start (one sentence on stderr says why)."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(serve(options, open_with(options)))
+    except LayoutbrushError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _dial(host: str, port: int) -> str:
+    try:
+        bare = ipaddress.ip_address(host)
+    except ValueError:
+        if not host or any(character in host for character in "/:, "):
+            raise InvalidArgument("The host is a name or an address.", "--host") from None
+        return f"{host}:{port}"
+    return f"[{bare}]:{port}" if bare.version == 6 else f"{bare}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,121 @@
+"""The service without a transport: messages in, messages out, `LayoutbrushError` raised.
+
+gRPC (`servicer`) and any other gateway call these coroutines and async generators. Closing a generator, or cancelling
+the task that iterates it, ends the work behind it at its next step. Everything but decoding, networks and encoding runs
+on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from layoutbrush import v1
+from layoutbrush.runtime.admission import Admission
+from layoutbrush.runtime.documents import Store
+from layoutbrush.runtime.errors import Unimplemented
+from layoutbrush.runtime.limits import Limits
+from layoutbrush.runtime.service import read
+from layoutbrush.runtime.service.backend import Backend
+from layoutbrush.runtime.service.info import server_info
+from layoutbrush.runtime.service.renders import Renders
+from layoutbrush.runtime.service.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class CoreOptions:
+    """`workers`: requests that run networks at a time. `decoders`: layers decoded at a time. Times in seconds."""
+
+    workers: int = 1
+    decoders: int = 2
+    idle_seconds: float = 3600.0
+    grace_seconds: float = 30.0
+    limits: Limits = field(default_factory=Limits)
+
+
+class Core:
+    """All calls of the service. Belongs to one event loop."""
+
+    def __init__(self, backend: Backend, options: CoreOptions | None = None) -> None:
+        self.options = options or CoreOptions()
+        limits = self.options.limits
+        self.backend = backend
+        self.admission = Admission(self.options.workers, limits.max_waiting)
+        self.store = Store(limits, self.options.idle_seconds, self.options.grace_seconds)
+        self._workers = ThreadPoolExecutor(self.options.workers, "layoutbrush-worker")
+        self._decoders = ThreadPoolExecutor(self.options.decoders, "layoutbrush-decoder")
+        self.uploads = Uploads(self.store, backend, self._decoders)
+        self.renders = Renders(self.store, backend, self.uploads, self.admission, self._workers)
+
+    async def get_server_info(self, request: v1.GetServerInfoRequest) -> v1.GetServerInfoResponse:
+        """What this server is."""
+        return server_info(self.backend, self.options.limits)
+
+    async def open_document(self, request: v1.OpenDocumentRequest) -> v1.OpenDocumentResponse:
+        """Start a document with the layers of the request; with an invalid one there is no document."""
+        document = self.store.open()
+        try:
+            with self.store.use(document.id):
+                states = await self.uploads.add_all(document, request.layers)
+        except BaseException:
+            self.store.discard(document.id)
+            raise
+        self.renders.warm(document)
+        return v1.OpenDocumentResponse(
+            document_id=document.id, idle_seconds=int(self.store.idle_seconds), layers=states
+        )
+
+    async def upload_layer(self, request: v1.UploadLayerRequest) -> v1.UploadLayerResponse:
+        """Take one part of a layer."""
+        with self.store.use(request.document_id) as document:
+            state = await self.uploads.add_part(document, request.layer, request.offset, "layer")
+            if state.complete:
+                self.renders.warm(document)
+            return v1.UploadLayerResponse(layer=state)
+
+    async def close_document(self, request: v1.CloseDocumentRequest) -> v1.CloseDocumentResponse:
+        """Forget a document and end its renders."""
+        self.store.close(request.document_id)
+        return v1.CloseDocumentResponse()
+
+    def render(self, request: v1.RenderRequest, deadline: float = 0.0) -> AsyncGenerator[v1.RenderResponse, None]:
+        """Edit a photo. `deadline`: on `time.monotonic`, 0 = none but the server's own."""
+        return self.renders.render(request, self._deadline(deadline))
+
+    def segment(self, request: v1.SegmentRequest, deadline: float = 0.0) -> AsyncGenerator[v1.SegmentResponse, None]:
+        """Find a photo's label map."""
+        return self.renders.segment(request, self._deadline(deadline))
+
+    async def generate_drafts(
+        self, request: v1.GenerateDraftsRequest, deadline: float = 0.0
+    ) -> AsyncGenerator[v1.GenerateDraftsResponse, None]:
+        """Make pictures from boxes."""
+        read.drafts(request, self.options.limits)
+        for response in _no_drafts():
+            yield response
+
+    def drain(self) -> None:
+        """Admit no further work; what is in may finish."""
+        self.admission.close()
+
+    async def aclose(self, patience_seconds: float = 5.0) -> None:
+        """End all work and free the threads, waiting `patience_seconds` at most for the step that each is at."""
+        self.drain()
+        self.store.clear()
+        self.renders.stop_warming()
+        pools = (self._workers, self._decoders)
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+        ended = asyncio.gather(*(asyncio.to_thread(pool.shutdown, True) for pool in pools))
+        await asyncio.wait([asyncio.ensure_future(ended)], timeout=patience_seconds)
+
+    def _deadline(self, wanted: float) -> float:
+        latest = time.monotonic() + self.options.limits.max_seconds
+        return min(wanted, latest) if wanted else latest
+
+
+def _no_drafts() -> Iterator[v1.GenerateDraftsResponse]:
+    raise Unimplemented("This server makes no drafts yet; please paint a label map over a photo instead.")
