@@ -9,19 +9,23 @@ from typing import Any
 from torch import nn
 
 from layoutbrush.training.models.refine import Refine, RefineConfig
+from layoutbrush.training.models.visual_semantic import VisualSemanticEncoder
 from layoutbrush.training.trainer.weights import load_weights, stored_arguments
 
 
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has lists where arguments are tuples."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+
+
 def _config(fields: Mapping[str, Any]) -> RefineConfig:
-    """JSON has lists where the config has tuples. Raises TypeError for an unknown field."""
-    return RefineConfig(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+    """Raises TypeError for an unknown field."""
+    return RefineConfig(**_tuples(fields))
 
 
-def new_visual_semantic(arguments: Mapping[str, Any]) -> nn.Module:
+def new_visual_semantic(arguments: Mapping[str, Any]) -> VisualSemanticEncoder:
     """An untrained visual-semantic encoder."""
-    from layoutbrush.training.models.visual_semantic import VisualSemanticEncoder
-
-    return VisualSemanticEncoder(**{name: tuple(v) if isinstance(v, list) else v for name, v in arguments.items()})
+    return VisualSemanticEncoder(**_tuples(arguments))
 
 
 def load_visual_semantic(path: Path) -> tuple[nn.Module, tuple[int, ...]]:
