@@ -31,17 +31,24 @@ class Crop:
     labels: UInt8
 
 
-def component(rng: np.random.Generator, labels: UInt8, least: float, most: float) -> tuple[int, Bool] | None:
-    """A connected region of one label, every label as likely as another; area bounds are shares of the map."""
+def pixel_of_any_label(rng: np.random.Generator, labels: UInt8, least: float = 0.0) -> tuple[int, int] | None:
+    """A pixel (y, x), every label that covers more than the share `least` being as likely; None where none does."""
     counts = np.bincount(labels.ravel(), minlength=256)[:UNKNOWN]
-    candidates = np.flatnonzero(counts >= least * labels.size)
+    candidates = np.flatnonzero(counts > least * labels.size)
     if candidates.size == 0:
         return None
-    label = int(rng.choice(candidates))
-    plane = labels == label
-    places = np.flatnonzero(plane)
+    places = np.flatnonzero(labels == rng.choice(candidates))
     y, x = divmod(int(places[rng.integers(places.size)]), labels.shape[1])
-    region = cv.component_at(plane, y, x)
+    return y, x
+
+
+def component(rng: np.random.Generator, labels: UInt8, least: float, most: float) -> tuple[int, Bool] | None:
+    """A connected region of one label, every label as likely as another; area bounds are shares of the map."""
+    place = pixel_of_any_label(rng, labels, least)
+    if place is None:
+        return None
+    label = int(labels[place])
+    region = cv.component_at(labels == label, *place)
     share = float(region.mean())
     return (label, region) if least <= share <= most else None
 

@@ -82,10 +82,13 @@ class TaskSampler:
                 return self._spoil(rng, task)
         return self._spoil(rng, makers.transform(rng, self._crop(rng, self._all)))
 
-    def crop(self, step: int, index: int = 0, rank: int = 0, labelled: bool = False) -> Crop:
-        """One jittered square crop with its labels, for networks that need no task."""
+    def crop(self, step: int, index: int = 0, rank: int = 0, labelled: bool = False, balanced: float = 0.0) -> Crop:
+        """One jittered square crop with its labels, for networks that need no task.
+
+        ``balanced``: share of the crops that hold a pixel of a label drawn evenly from the photo's labels.
+        """
         rng = np.random.default_rng([self.config.seed, rank, step, index])
-        return self._crop(rng, self._pool(labelled))
+        return self._crop(rng, self._pool(labelled), balanced)
 
     def _make(self, rng: np.random.Generator, kind: str) -> Task | None:
         if kind == "manipulate":
@@ -105,8 +108,10 @@ class TaskSampler:
             raise DataError("tasks of kind 'manipulate' need photos with label maps")
         return self._labelled
 
-    def _crop(self, rng: np.random.Generator, pool: _Pool) -> Crop:
-        image, labels = transforms.random_crop(rng, pool.draw(rng), self.config.size, self.config.zoom)
+    def _crop(self, rng: np.random.Generator, pool: _Pool, balanced: float = 0.0) -> Crop:
+        photo = pool.draw(rng)
+        around = makers.pixel_of_any_label(rng, photo.labels) if rng.random() < balanced else None
+        image, labels = transforms.random_crop(rng, photo, self.config.size, self.config.zoom, around)
         image = transforms.jitter_color(rng, image, self.config.color)
         if rng.random() < self.config.loosen:
             labels = labelnoise.loosen(rng, labels, float(rng.uniform(0.5, 1.8)))

@@ -26,17 +26,26 @@ def identity(side: int) -> Float:
 
 
 def random_crop(
-    rng: np.random.Generator, photo: Photo, side: int, zoom: tuple[float, float] = (0.7, 1.3)
+    rng: np.random.Generator,
+    photo: Photo,
+    side: int,
+    zoom: tuple[float, float] = (0.7, 1.3),
+    around: tuple[int, int] | None = None,
 ) -> tuple[UInt8, UInt8]:
     """A square crop, scaled to `side`, mirrored half the time.
 
     `zoom` bounds the enlargement: 1 keeps the photo's pixels, 2 doubles them. It is raised where the photo is too
-    small for the crop. Returns (side, side, 3) and (side, side) uint8.
+    small for the crop. `around`: a pixel (y, x) that the crop must hold. Returns (side, side, 3) and (side, side)
+    uint8.
     """
     height, width = photo.labels.shape
     factor = math.exp(rng.uniform(math.log(zoom[0]), math.log(zoom[1])))
     extent = min(round(side / factor), height, width)
-    y, x = int(rng.integers(0, height - extent + 1)), int(rng.integers(0, width - extent + 1))
+    low, high = (0, 0), (height - extent, width - extent)
+    if around is not None:
+        low = (max(0, around[0] - extent + 1), max(0, around[1] - extent + 1))
+        high = (min(high[0], around[0]), min(high[1], around[1]))
+    y, x = int(rng.integers(low[0], high[0] + 1)), int(rng.integers(low[1], high[1] + 1))
     image = cv.resize_image(photo.image[y : y + extent, x : x + extent], side)
     labels = cv.resize_labels(photo.labels[y : y + extent, x : x + extent], side)
     if rng.random() < 0.5:
