@@ -4,7 +4,8 @@ It listens on this machine only, unless --host says otherwise, and prints one li
 
     listening on 127.0.0.1:50051
 
-Ctrl-C or SIGTERM lets running edits finish first. With --port 0 the system chooses a free port.
+Ctrl-C or SIGTERM lets running edits finish first. Where LAYOUTBRUSH_TOKEN is set in the environment, clients must send
+that token.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Config:
     """Flags of `layoutbrush serve`."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. The default takes calls from this machine only; there is no password."""
+    """Address to listen on. The default takes calls from this machine only. Nothing is encrypted: beyond this machine,
+    put it behind a proxy that is."""
 
     port: int = 50051
     """Port to listen on; 0 = any free one."""
@@ -36,6 +38,12 @@ class Config:
 
     provider: Literal["auto", "cpu", "cuda"] = "auto"
     """What runs the networks."""
+
+    workers: int = 1
+    """Edits worked on at a time; further ones wait in a queue of bounded length."""
+
+    reflection: bool = False
+    """Let tools such as grpcurl list the service."""
 
     follow_stdin: bool = False
     """Stop when standard input ends. For programs that start a server of their own: it goes when they go."""
@@ -55,6 +63,9 @@ def run(config: Config) -> int:
             bundle=config.bundle,
             threads=config.threads,
             provider=config.provider,
+            workers=config.workers,
+            reflection=config.reflection,
+            token=os.environ.get("LAYOUTBRUSH_TOKEN", ""),
         )
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from layoutbrush.runtime.bundle import Bundle
+from layoutbrush.runtime.engines.cores import available_cores
 from layoutbrush.runtime.engines.protocol import Array, Arrays, Engine
 from layoutbrush.runtime.errors import InvalidArgument
 
@@ -14,7 +17,7 @@ PROVIDERS = ("auto", "cpu", "cuda")
 def open_engine(bundle: Bundle, threads: int = 0, provider: str = "auto") -> Engine:
     """Open the best engine that this machine can run for `bundle`.
 
-    `threads`: shared by all concurrent runs; 0 = one a core. `provider`: "auto", "cpu" or "cuda" (ONNX Runtime's).
+    `threads`: of the networks, shared by all concurrent runs, and of this process' native kernels; 0 = one a core. `provider`: "auto", "cpu" or "cuda" (ONNX Runtime's).
 
     Raises:
         InvalidArgument: an unknown provider, or one that this machine lacks.
@@ -24,4 +27,6 @@ def open_engine(bundle: Bundle, threads: int = 0, provider: str = "auto") -> Eng
         raise InvalidArgument(f"The provider is one of {', '.join(PROVIDERS)}.", "provider")
     from layoutbrush.runtime.engines.onnx_runtime import OnnxRuntimeEngine
 
+    # The kernels inside a graph have no argument for it; they read this each time they start.
+    os.environ["LAYOUTBRUSH_NUM_THREADS"] = str(threads or available_cores())
     return OnnxRuntimeEngine(bundle, threads=threads, provider="cpu" if provider == "auto" else provider)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from layoutbrush.runtime.bundle import Bundle
 from layoutbrush.runtime.engines import open_engine
-from layoutbrush.runtime.engines.cores import available_cores
 from layoutbrush.runtime.engines.stand_in import STAND_IN_MANIFEST, StandInEngine
 from layoutbrush.runtime.pipeline.editor import Editor, EditorOptions
 
@@ -18,7 +15,7 @@ def open_editor(
 ) -> Editor:
     """Return an editor for a bundle: a path, the name of a shipped one, or `stand-in` for none (no networks at all).
 
-    `threads`: for the networks and the native kernels of the whole process; 0 = one a core.
+    `threads`: see `open_engine`.
 
     Raises:
         NotFound, DamagedBundle: the bundle.
@@ -26,7 +23,5 @@ def open_editor(
     """
     if bundle == STAND_IN:
         return Editor(StandInEngine(), STAND_IN_MANIFEST, options)
-    # The kernels inside a graph have no argument for it; they read this each time they start.
-    os.environ["LAYOUTBRUSH_NUM_THREADS"] = str(threads or available_cores())
     opened = Bundle.load(bundle)
     return Editor(open_engine(opened, threads, provider), opened.manifest, options)
