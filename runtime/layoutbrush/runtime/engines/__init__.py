@@ -17,7 +17,8 @@ PROVIDERS = ("auto", "cpu", "cuda")
 def open_engine(bundle: Bundle, threads: int = 0, provider: str = "auto") -> Engine:
     """Open the best engine that this machine can run for `bundle`.
 
-    `threads`: of the networks, shared by all concurrent runs, and of this process' native kernels; 0 = one a core. `provider`: "auto", "cpu" or "cuda" (ONNX Runtime's).
+    `threads`: of the networks, shared by all concurrent runs, and of this process' native kernels; 0 = one a core.
+    `provider`: "auto", "cpu" or "cuda" (ONNX Runtime's).
 
     Raises:
         InvalidArgument: an unknown provider, or one that this machine lacks.
