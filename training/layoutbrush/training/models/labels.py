@@ -1,0 +1,17 @@
+"""Label maps as tensors: ids 0 .. K-1, 255 = unknown."""
+
+from __future__ import annotations
+
+import torch
+
+UNKNOWN = 255
+
+
+def one_hot(labels: torch.Tensor, count: int) -> torch.Tensor:
+    """(B, H, W) integer ids -> (B, count + 1, H, W) float32; the last channel is 1 where the label is unknown.
+
+    Written as comparisons, so that it exports to ONNX without a data-dependent shape.
+    """
+    ids = torch.arange(count, device=labels.device, dtype=labels.dtype).view(1, -1, 1, 1)
+    known = (labels[:, None] == ids).float()  # (B, count, H, W)
+    return torch.cat([known, 1.0 - known.sum(1, keepdim=True)], 1)

@@ -1,0 +1,88 @@
+"""Feature pyramids of the sparse attention network (patent 402): down to 1/8, up again with SPADE to 1/2."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Spade(nn.Module):
+    """Spatially-adaptive normalisation (Park et al., CVPR 2019): gain and bias of each pixel come from the layout."""
+
+    def __init__(self, channels: int, layout_channels: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.InstanceNorm2d(channels)
+        self.shared = nn.Conv2d(layout_channels, hidden, 3, padding=1)
+        self.gain_bias = nn.Conv2d(hidden, 2 * channels, 3, padding=1)
+
+    def forward(self, x: torch.Tensor, layout: torch.Tensor) -> torch.Tensor:
+        gain, bias = self.gain_bias(F.relu(self.shared(layout))).chunk(2, 1)
+        return self.norm(x) * (1 + gain) + bias
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=dilation, dilation=dilation)
+    return nn.Sequential(conv, nn.LeakyReLU(0.2, inplace=True))
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(channels, channels, dilation=dilation), nn.Conv2d(channels, channels, 3, padding=1)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.leaky_relu(x + self.body(x), 0.2)
+
+
+class FeaturePyramid(nn.Module):
+    """Encoder to 1/8 with dilated residual blocks and a global summary, decoder to 1/2 with SPADE.
+
+    Args:
+        inputs: channels of the stack it looks at.
+        layout_channels: channels of the layout that steers the SPADE up-samplers.
+        widths: channels to emit at each scale, e.g. {8: 20, 4: 20, 2: 12, 1: 0}.
+        width: channels of the first level; deeper levels have 2, 3 and 4 times as many.
+
+    forward: stack (B, inputs, H, W), layout (B, layout_channels, H, W) -> {scale: (B, widths[scale], H/scale, W/scale)}.
+    The emitting convolutions start small, so that training starts from the fixed parts of the features.
+    """
+
+    def __init__(self, inputs: int, layout_channels: int, widths: dict[int, int], width: int = 32) -> None:
+        super().__init__()
+        self.down2 = _conv(inputs, width, 2)
+        self.down4 = nn.Sequential(_conv(width, 2 * width, 2), _conv(2 * width, 2 * width))
+        self.down8 = nn.Sequential(
+            _conv(2 * width, 4 * width, 2), *(_Residual(4 * width, d) for d in (1, 2, 4))
+        )
+        self.summary = nn.Conv2d(4 * width, 4 * width, 1)
+        self.up4 = nn.Conv2d(6 * width, 2 * width, 3, padding=1)
+        self.spade4 = Spade(2 * width, layout_channels, 24)
+        self.up2 = nn.Conv2d(3 * width, width, 3, padding=1)
+        self.spade2 = Spade(width, layout_channels, 16)
+        channels = {8: 4 * width, 4: 2 * width, 2: width}
+        self.emit = nn.ModuleDict(
+            {str(s): nn.Conv2d(channels[s], n, 1) for s, n in widths.items() if n and s in channels}
+        )
+        for head in self.emit.values():
+            assert isinstance(head, nn.Conv2d) and head.bias is not None
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, stack: torch.Tensor, layout: torch.Tensor) -> dict[int, torch.Tensor]:
+        half = self.down2(stack)
+        quarter = self.down4(half)
+        eighth = self.down8(quarter)
+        eighth = eighth + self.summary(eighth.mean((2, 3), keepdim=True))
+        levels = {8: eighth}
+        up = torch.cat([_double(eighth), quarter], 1)
+        levels[4] = F.leaky_relu(self.spade4(self.up4(up), F.avg_pool2d(layout, 4)), 0.2)
+        up = torch.cat([_double(levels[4]), half], 1)
+        levels[2] = F.leaky_relu(self.spade2(self.up2(up), F.avg_pool2d(layout, 2)), 0.2)
+        return {int(s): head(levels[int(s)]) for s, head in self.emit.items()}
+
+
+def _double(x: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

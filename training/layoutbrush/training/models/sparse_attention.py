@@ -1,0 +1,347 @@
+"""The sparse attention network (patent 402, 404; Eq. 1-5), coarse to fine and iterated.
+
+A pass over the layout alone cannot know which texture belongs where, so the network synthesises: on each
+scale, from 1/8 to full size, the queries come from the edited layout, the visible part of the photo and the
+current estimate; the keys come from the photo and its own layout. KeyIndexSampling, started from the coarser
+scale's keys (claim 3), finds the keys of each query, and SparseAttentionWarp lets them vote for the next
+estimate. A few rounds a scale.
+
+Both sides of a match are unit vectors that share a patch descriptor (of the photo, of the estimate), a
+position code and a code of the labels around the pixel; to these each side's pyramid adds learned channels.
+With the pyramids switched off (`learned=False`) it is the training-free baseline of every table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from layoutbrush.training.models.labels import UNKNOWN, one_hot
+from layoutbrush.training.models.patch_descriptor import PatchDescriptor
+from layoutbrush.training.models.pyramid import FeaturePyramid
+from layoutbrush.training.ops import key_index_sampling, key_scores, sparse_attention_warp
+
+SCALES = (8, 4, 2, 1)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One match-and-vote step: iterations of KeyIndexSampling (one a window), then the votes within `reach`."""
+
+    windows: tuple[int, ...]
+    particles: int = 2
+    samples: int = 2
+    strides: tuple[int, ...] = ()
+    reach: int = 2
+    gamma: float = 60.0
+
+
+@dataclass(frozen=True)
+class ScalePlan:
+    """What happens at 1/scale: the rounds, and how many channels each part of a feature has there."""
+
+    scale: int
+    patch: int
+    learned: int
+    rounds: tuple[Round, ...]
+
+
+def _default_plans() -> tuple[ScalePlan, ...]:
+    first = Round(windows=(0, 64, 32, 16, 8, 4, 2), particles=4, samples=4, gamma=40.0)
+    later = Round(windows=(0, 8, 4, 2), particles=2, gamma=60.0)
+    fine = Round(windows=(0, 4, 2), particles=1, gamma=80.0)
+    last = Round(windows=(0, 2, 1), particles=1, gamma=300.0)
+    return (
+        ScalePlan(8, patch=28, learned=20, rounds=(first, later, later, later)),
+        ScalePlan(4, patch=28, learned=20, rounds=(later, later, later)),
+        ScalePlan(2, patch=28, learned=12, rounds=(fine, fine)),
+        ScalePlan(1, patch=20, learned=0, rounds=(fine, last)),
+    )
+
+
+@dataclass(frozen=True)
+class SparseAttentionConfig:
+    """Sizes and constants of the network; stored beside its weights."""
+
+    labels: int = 15
+    label_code: int = 8
+    label_penalty: float = 0.2
+    scale: float = 254.0
+    learned: bool = True
+    pyramid_width: int = 32
+    plans: tuple[ScalePlan, ...] = field(default_factory=_default_plans)
+    schedule: str = "fast"
+
+
+@dataclass
+class Level:
+    """All that one scale needs; masks (B, h, w) bool, labels (B, h, w) int32, planes (B, C, h, w) float32."""
+
+    plan: ScalePlan
+    values: torch.Tensor
+    context: torch.Tensor
+    hole: torch.Tensor
+    key_mask: torch.Tensor
+    layout: torch.Tensor
+    edited: torch.Tensor
+    edited_code: torch.Tensor
+    trust: torch.Tensor
+    learned: torch.Tensor | None
+
+
+@dataclass
+class Estimate:
+    """What a round leaves: the picture so far (B, 3, h, w), its keys (B, h, w, M) and their scores."""
+
+    image: torch.Tensor
+    keys: torch.Tensor
+    scores: torch.Tensor
+
+
+def _pool(plane: torch.Tensor, scale: int) -> torch.Tensor:
+    return plane if scale == 1 else F.avg_pool2d(plane, scale)
+
+
+def _grow(mask: torch.Tensor, radius: int) -> torch.Tensor:
+    """(B, h, w) bool dilated by a square of `radius`."""
+    grown = F.max_pool2d(mask[:, None].float(), 2 * radius + 1, 1, radius)
+    return grown[:, 0] > 0.5
+
+
+def position_code(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
+    """(4, height, width): cos and sin of both axes over half a turn, of norm 1; distances grow with distance."""
+    y = (torch.arange(height, device=like.device, dtype=like.dtype) + 0.5) * (math.pi / height)
+    x = (torch.arange(width, device=like.device, dtype=like.dtype) + 0.5) * (math.pi / width)
+    rows = torch.stack([y.cos(), y.sin()])[:, :, None].expand(2, height, width)
+    cols = torch.stack([x.cos(), x.sin()])[:, None, :].expand(2, height, width)
+    return torch.cat([rows, cols]) * math.sqrt(0.5)
+
+
+def upsample_keys(keys: torch.Tensor) -> torch.Tensor:
+    """Packed keys (B, h, w, M) of one scale -> (B, 2h, 2w, M) of the next: each child keeps its place in the cell."""
+    b, h, w, m = keys.shape
+    y, x = keys >> 16, keys & 0xFFFF
+    rows = torch.arange(2, device=keys.device, dtype=keys.dtype)
+    y = (2 * y)[:, :, None, :, None, :] + rows.view(1, 1, 2, 1, 1, 1)
+    x = (2 * x)[:, :, None, :, None, :] + rows.view(1, 1, 1, 1, 2, 1)
+    packed = (y << 16) + x  # (B, h, 2, w, 2, M)
+    return packed.reshape(b, 2 * h, 2 * w, m)
+
+
+class SparseAttentionNetwork(nn.Module):
+    """Features of the photo (Eq. 1), features of the edited layout (Eq. 2), and the iterated warp (Alg. 1, Eq. 4)."""
+
+    def __init__(self, config: SparseAttentionConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or SparseAttentionConfig()
+        classes = config.labels + 1
+        self.patch = PatchDescriptor(max(plan.patch for plan in config.plans))
+        self.patch_gain = nn.Parameter(torch.zeros(len(SCALES)))
+        self.position_gain = nn.Parameter(torch.full((len(SCALES),), -1.6))
+        generator = torch.Generator().manual_seed(7)
+        code = torch.linalg.qr(torch.randn(classes, classes, generator=generator))[0][:, : config.label_code]
+        code[config.labels] = 0.0  # "don't know" is as far from every label
+        self.label_code = nn.Parameter(0.4 * math.sqrt(classes / config.label_code) * code)
+        if config.learned:
+            widths = {plan.scale: plan.learned for plan in config.plans}
+            self.photo_pyramid = FeaturePyramid(3 + classes, classes, widths, config.pyramid_width)
+            self.layout_pyramid = FeaturePyramid(3 + 2 + classes, classes + 2, widths, config.pyramid_width)
+
+    # ---- features -------------------------------------------------------------------------------------------
+
+    def _feature(
+        self, level: int, patch: torch.Tensor, trust: torch.Tensor | None, code: torch.Tensor, learned: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The parts side by side, as unit vectors, channels last: (B, h, w, C)."""
+        b, _, h, w = patch.shape
+        patch = patch * self.patch_gain[level].exp()
+        if trust is not None:
+            patch = patch * trust
+        place = (position_code(h, w, patch) * self.position_gain[level].exp()).expand(b, -1, -1, -1)
+        # The constant keeps brightness in the angle: without it, (b, w) and 2 (b, w) would be one direction.
+        parts = [patch, place, code, torch.full_like(patch[:, :4], 0.37)]
+        if learned is not None:
+            parts.append(learned)
+        feature = torch.cat(parts, 1).permute(0, 2, 3, 1)
+        return F.normalize(feature, dim=-1)
+
+    def _code(self, labels: torch.Tensor) -> torch.Tensor:
+        """Labels as pooled one-hot (B, K+1, h, w) -> (B, code, h, w): the mean code of the window around."""
+        window = F.avg_pool2d(labels, 7, 1, 3, count_include_pad=False)
+        return torch.einsum("bkhw,kc->bchw", window, self.label_code)
+
+    def encode_image(self, image: torch.Tensor, layout: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Eq. 1. image (B, 3, H, W) in [0, 1], layout (B, H, W) int32 -> keys at 1/8, 1/4, 1/2, 1, channels last."""
+        hot = one_hot(layout, self.config.labels)
+        learned = self.photo_pyramid(torch.cat([image * 2 - 1, hot], 1), hot) if self.config.learned else {}
+        keys = []
+        for level, plan in enumerate(self.config.plans):
+            patch = self.patch(_pool(image, plan.scale), plan.patch)
+            code = self._code(_pool(hot, plan.scale))
+            keys.append(self._feature(level, patch, None, code, learned.get(plan.scale)))
+        return tuple(keys)
+
+    # ---- the scales -----------------------------------------------------------------------------------------
+
+    def levels(
+        self, image: torch.Tensor, layout: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, source: torch.Tensor
+    ) -> list[Level]:
+        """Prepares every scale. A pixel is visible outside the mask, and inside where it may be copied and keeps its label."""
+        hot, target = one_hot(layout, self.config.labels), one_hot(edited, self.config.labels)
+        kept = source & (layout == edited) & (edited != UNKNOWN)
+        known = (~mask | kept)[:, None].float()
+        learned: dict[int, torch.Tensor] = {}
+        if self.config.learned:
+            stack = torch.cat([(image * 2 - 1) * known, known, mask[:, None].float(), target], 1)
+            learned = self.layout_pyramid(stack, torch.cat([target, known, mask[:, None].float()], 1))
+        return [self._level(plan, image, known, mask, source, hot, target, learned) for plan in self.config.plans]
+
+    def _level(
+        self,
+        plan: ScalePlan,
+        image: torch.Tensor,
+        known: torch.Tensor,
+        mask: torch.Tensor,
+        source: torch.Tensor,
+        hot: torch.Tensor,
+        target: torch.Tensor,
+        learned: dict[int, torch.Tensor],
+    ) -> Level:
+        scale = plan.scale
+        share = _pool(known, scale)
+        context = _pool(image * known, scale) / share.clamp_min(1e-3)
+        wanted = _pool(target, scale)
+        context = torch.where(share > 0.3, context, self._label_means(context, share, wanted))
+        reach = max(r.reach for r in plan.rounds)
+        invalid = _pool((~source)[:, None].float(), scale)[:, 0] > 0.01
+        return Level(
+            plan=plan,
+            values=_pool(image, scale),
+            context=context,
+            hole=_pool(mask[:, None].float(), scale)[:, 0] > 0.02,
+            key_mask=~_grow(invalid, reach),
+            layout=self._argmax(_pool(hot, scale)),
+            edited=self._argmax(wanted),
+            edited_code=self._code(wanted),
+            trust=F.avg_pool2d((share > 0.3).float(), 7, 1, 3, count_include_pad=False),
+            learned=learned.get(scale),
+        )
+
+    def _argmax(self, hot: torch.Tensor) -> torch.Tensor:
+        ids = hot.argmax(1).to(torch.int32)
+        return torch.where(ids == self.config.labels, torch.full_like(ids, UNKNOWN), ids)
+
+    @staticmethod
+    def _label_means(context: torch.Tensor, share: torch.Tensor, hot: torch.Tensor) -> torch.Tensor:
+        """Each pixel's mean colour over the visible pixels of its labels; of all visible ones where there are none."""
+        weight = hot * share  # (B, K, h, w)
+        total = weight.sum((2, 3))  # (B, K)
+        whole = share.sum((2, 3)).clamp_min(1e-3)
+        mean = (context * share).sum((2, 3)) / whole  # (B, 3)
+        sums = torch.einsum("bkhw,bchw->bkc", weight, context)
+        colours = (sums + 0.5 * mean[:, None]) / (total[:, :, None] + 0.5)
+        return torch.einsum("bkhw,bkc->bchw", hot, colours)
+
+    # ---- the warp -------------------------------------------------------------------------------------------
+
+    def _match(
+        self,
+        index: int,
+        level: Level,
+        settings: Round,
+        estimate: torch.Tensor,
+        trust: torch.Tensor | None,
+        key: torch.Tensor,
+        init: torch.Tensor | None,
+        seed: torch.Tensor,
+    ) -> Estimate:
+        """One round: features of the estimate, keys, votes."""
+        plan = level.plan
+        query = self._feature(index, self.patch(estimate, plan.patch), trust, level.edited_code, level.learned)
+        need = _grow(level.hole, settings.reach)
+        keys, scores = key_index_sampling(
+            query.detach(), key.detach(), level.edited, level.layout,
+            query_mask=need, key_mask=level.key_mask, init=init, seed=seed,
+            particles=settings.particles, windows=settings.windows, samples=settings.samples,
+            strides=settings.strides or self._strides(settings), label_penalty=self.config.label_penalty,
+            scale=self.config.scale, schedule=self.config.schedule,
+        )  # (B, 1, h, w, M) each
+        if torch.is_grad_enabled():
+            scores = key_scores(
+                query, key, level.edited, level.layout, keys,
+                label_penalty=self.config.label_penalty, scores=scores,
+            )
+        values = level.values.permute(0, 2, 3, 1).contiguous()
+        voted = sparse_attention_warp(
+            values, keys, scores, query_mask=need, gamma=settings.gamma, reach=settings.reach
+        ).permute(0, 3, 1, 2)
+        image = torch.where(level.hole[:, None], voted, level.context)
+        return Estimate(image, keys[:, 0], scores[:, 0])
+
+    @staticmethod
+    def _strides(settings: Round) -> tuple[int, ...]:
+        """Jump-flood strides: halved each iteration from the first sampling window's scale down to 1."""
+        count = len(settings.windows)
+        return tuple(max(1, 2 ** (count - 1 - i)) for i in range(count))
+
+    def rounds(
+        self,
+        image: torch.Tensor,
+        layout: torch.Tensor,
+        edited: torch.Tensor,
+        mask: torch.Tensor,
+        source: torch.Tensor,
+        keys: tuple[torch.Tensor, ...],
+        seed: torch.Tensor,
+    ) -> Iterator[tuple[Level, Estimate]]:
+        """Every round's level and estimate, coarse to fine. Gradients stay within a round."""
+        previous: Estimate | None = None
+        for index, level in enumerate(self.levels(image, layout, edited, mask, source)):
+            picture, init, trust = level.context, None, level.trust.clamp_min(0.3)
+            if previous is not None:
+                up = F.interpolate(previous.image, scale_factor=2.0, mode="bilinear", align_corners=False)
+                picture = torch.where(level.hole[:, None], up, level.context)
+                init, trust = upsample_keys(previous.keys), None
+            for settings in level.plan.rounds:
+                previous = self._match(index, level, settings, picture.detach(), trust, keys[index], init, seed)
+                picture, init, trust = previous.image, previous.keys, None
+                yield level, previous
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        layout: torch.Tensor,
+        edited: torch.Tensor,
+        mask: torch.Tensor,
+        source: torch.Tensor,
+        keys_8: torch.Tensor,
+        keys_4: torch.Tensor,
+        keys_2: torch.Tensor,
+        keys_1: torch.Tensor,
+        seed: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The `warp` graph.
+
+        Args:
+            image: (B, 3, H, W) float32 in [0, 1]; H and W multiples of 16.
+            layout, edited: (B, H, W) int32 label ids, 255 = unknown.
+            mask: (B, H, W) bool, True = may change.
+            source: (B, H, W) bool, True = may be copied.
+            keys_8 ... keys_1: what `encode_image` gave.
+            seed: (1,) int32.
+
+        Returns:
+            warped (B, 3, H, W), the image itself outside the mask; correspondence (B, H, W) int32, packed y << 16 | x
+            of the best key; confidence (B, 1, H, W), its score.
+        """
+        final: Estimate | None = None
+        for _, final in self.rounds(image, layout, edited, mask, source, (keys_8, keys_4, keys_2, keys_1), seed):
+            pass
+        assert final is not None
+        warped = torch.where(mask[:, None], final.image, image)
+        return warped, final.keys[..., 0], final.scores[..., 0][:, None]
