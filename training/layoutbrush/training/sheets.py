@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from layoutbrush.training.data.cv import Bool, UInt8
 from layoutbrush.training.data.labels import colorize
@@ -29,6 +29,17 @@ def grid(rows: Sequence[Sequence[UInt8]], gap: int = GAP) -> UInt8:
             left += cell.shape[1] + gap
         top += height + gap
     return sheet
+
+
+def captioned(rows: Sequence[Sequence[UInt8]], captions: Sequence[str]) -> UInt8:
+    """`grid` below a line of captions; the columns are as wide as the first row's pictures."""
+    sheet = grid(rows)
+    strip = Image.new("RGB", (sheet.shape[1], 18), "white")
+    left = GAP
+    for caption, cell in zip(captions, rows[0], strict=True):
+        ImageDraw.Draw(strip).text((left, 3), caption, fill="black")
+        left += cell.shape[1] + GAP
+    return np.concatenate([np.asarray(strip), sheet])
 
 
 def tinted(image: UInt8, mask: Bool, color: tuple[int, int, int] = (230, 30, 30)) -> UInt8:

@@ -1,0 +1,195 @@
+"""Score pictures against tasks: l1, PSNR, SSIM, LPIPS and style, inside the mask and whole.
+
+Scores folders of finished pictures (<task>.png), or runs a bundle over all tasks first. Prints a table a set and, with
+--out, writes table.md, scores.csv, scores.json and a contact sheet a set. LPIPS and style need the weights of a feature
+network (--weights); which network it was stands in the table.
+
+    layoutbrush evaluate tasks --outputs ours=out/ours telea=out/telea --weights weights --out report
+    layoutbrush evaluate tasks --bundle scenes --weights weights --out report
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from layoutbrush.training.data.cv import UInt8
+    from layoutbrush.training.metrics.outputs import Output
+    from layoutbrush.training.metrics.report import Row
+    from layoutbrush.training.metrics.score import Scorer
+
+
+@dataclass(frozen=True)
+class Config:
+    """Flags of `layoutbrush evaluate`."""
+
+    tasks: Annotated[Path, tyro.conf.Positional]
+    """Folder of tasks: a folder each with image.png, edited.png, mask.png, truth.png, optional layout.png,
+    exclude.png.
+    """
+    outputs: tuple[str, ...] = ()
+    """Folders to score, NAME=FOLDER or FOLDER, each with <task>.png."""
+    bundle: str = ""
+    """A bundle to run over the tasks and score: the name of a shipped one, or a path. Needs --out."""
+    weights: Path | None = None
+    """Folder with the feature network's weights (<backend>*.npz and lpips_*.npz); without it no LPIPS and no style."""
+    backend: Literal["squeezenet", "alexnet", "vgg16"] = "squeezenet"
+    """Feature network of LPIPS and style."""
+    sets: tuple[str, ...] = ()
+    """Only tasks whose name begins so: R, R-scenes, M ..."""
+    untouched: bool = True
+    """Score the untouched input too."""
+    out: Path | None = None
+    """Folder for table.md, scores.csv, scores.json, the contact sheets and a bundle's pictures."""
+    threads: int = 0
+    """CPU threads; 0 for all cores."""
+    seed: int = 0
+    """Seed of the edits of --bundle."""
+    shown: int = 12
+    """Tasks on each contact sheet."""
+
+
+def run(config: Config) -> int:
+    """Score and print; returns the exit status: 1 when anything was missing."""
+    try:
+        import torch
+
+        from layoutbrush.runtime.errors import LayoutbrushError
+        from layoutbrush.training.data.photo import DataError
+        from layoutbrush.training.metrics.features import FeatureError
+    except ImportError as error:
+        print(
+            f"Evaluating needs the extra: pip install 'layoutbrush[training]' ({error.name} is missing).",
+            file=sys.stderr,
+        )
+        return 2
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if not config.outputs and not config.bundle:
+        print("Nothing to score: give --outputs NAME=FOLDER or --bundle NAME.", file=sys.stderr)
+        return 2
+    if config.bundle and config.out is None:
+        print("--bundle writes its pictures under --out: give it too.", file=sys.stderr)
+        return 2
+    try:
+        return _evaluate(config)
+    except (DataError, FeatureError, LayoutbrushError) as error:
+        print(str(error), file=sys.stderr)
+        return 1
+
+
+def _evaluate(config: Config) -> int:
+    from layoutbrush.training.metrics.outputs import Output, parse_output
+    from layoutbrush.training.metrics.report import markdown, to_csv, to_json
+    from layoutbrush.training.metrics.score import Scorer
+    from layoutbrush.training.metrics.tasks import task_names
+    from layoutbrush.training.trainer.files import write_bytes
+
+    names = task_names(config.tasks, config.sets)
+    columns = [Output("input", None)] if config.untouched else []
+    columns += [parse_output(word) for word in config.outputs]
+    facts: dict[str, object] = {"tasks": len(names), "features": config.backend if config.weights else None}
+    if config.bundle and config.out is not None:
+        output, timings = _run_bundle(config, config.out, names)
+        columns.append(output)
+        facts |= {"bundle": config.bundle, "seed": config.seed, "milliseconds": timings}
+    scorer = Scorer(config.weights, config.backend)
+    rows, problems = _score(config, names, columns, scorer)
+    note = f"LPIPS and style by {config.backend}." if config.weights else "No LPIPS and no style: no --weights."
+    table = markdown(rows, scorer.metrics, note) if rows else "Nothing could be scored.\n"
+    print(table)
+    if config.out is not None and rows:
+        config.out.mkdir(parents=True, exist_ok=True)
+        write_bytes(config.out / "table.md", table.encode())
+        write_bytes(config.out / "scores.csv", to_csv(rows, scorer.metrics).encode())
+        write_bytes(config.out / "scores.json", to_json(rows, facts).encode())
+        _write_sheets(config, config.out, names, columns, {row.task: row.set for row in rows})
+    for problem in problems[:20]:
+        print(problem, file=sys.stderr)
+    if len(problems) > 20:
+        print(f"... and {len(problems) - 20} more.", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _run_bundle(config: Config, out: Path, names: Sequence[str]) -> tuple[Output, dict[str, float]]:
+    from layoutbrush.training.metrics.outputs import BundleRun
+
+    edits = BundleRun(config.bundle, config.threads, config.seed)
+    folder = out / "outputs" / Path(config.bundle).stem
+    with _progress("editing", len(names)) as advance:
+        output = edits.write(config.tasks, names, folder, advance)
+    return output, edits.timings
+
+
+def _score(
+    config: Config, names: Sequence[str], columns: Sequence[Output], scorer: Scorer
+) -> tuple[list[Row], list[str]]:
+    """The rows, and what was missing."""
+    from layoutbrush.training.data.photo import DataError
+    from layoutbrush.training.metrics.report import Row
+    from layoutbrush.training.metrics.tasks import read_task
+
+    rows, problems = [], []
+    with _progress("scoring", len(names)) as advance:
+        for name in names:
+            task = read_task(config.tasks, name)
+            pictures = {}
+            for column in columns:
+                try:
+                    pictures[column.name] = column.picture(task)
+                except DataError as error:
+                    problems.append(str(error))
+            figures = scorer.score(pictures, task)
+            rows += [Row(output, name, task.set, values) for output, values in figures.items()]
+            advance()
+    return rows, problems
+
+
+def _write_sheets(
+    config: Config, out: Path, names: Sequence[str], columns: Sequence[Output], sets: dict[str, str]
+) -> None:
+    from layoutbrush.training.sheets import write
+
+    for name in sorted(set(sets.values())):
+        members = [task for task in names if sets.get(task) == name]
+        step = max(1, len(members) // max(1, config.shown))
+        write(out / f"sheet-{name}.png", _sheet(config.tasks, members[::step][: config.shown], columns))
+
+
+def _sheet(tasks: Path, names: Sequence[str], columns: Sequence[Output]) -> UInt8:
+    """Input with its mask, layout to follow, the outputs, truth: a row a task, with a line of captions."""
+    from layoutbrush.training.data.labels import colorize
+    from layoutbrush.training.data.photo import DataError
+    from layoutbrush.training.metrics.tasks import read_task
+    from layoutbrush.training.sheets import captioned, tinted
+
+    captions = ["input, mask", "layout to follow", *(c.name for c in columns if c.folder is not None), "truth"]
+    rows = []
+    for name in names:
+        task = read_task(tasks, name)
+        row = [tinted(task.image, task.mask), colorize(task.edited)]
+        for column in columns:
+            if column.folder is not None:
+                try:
+                    row.append(column.picture(task))
+                except DataError:
+                    row.append(task.image * 0)
+        rows.append([*row, task.truth])
+    return captioned(rows, captions)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task(what, total=total)
+        yield lambda: bar.advance(line)
