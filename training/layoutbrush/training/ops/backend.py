@@ -7,7 +7,7 @@ device make the detour through the host, which is right but slow.
 from __future__ import annotations
 
 from functools import cache
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,21 @@ from torch import Tensor
 
 
 @cache
-def native() -> ModuleType | None:
-    """The binding of the native kernels, or None where the library is not built."""
-    from layoutbrush.runtime.ops import native as binding
+def native_available() -> bool:
+    """Whether the library of native kernels is built and loads."""
+    from layoutbrush.runtime.ops import native
 
-    return binding if binding.available() else None
+    return native.available()
 
 
-def threads() -> int:
-    """Threads for a native kernel: as many as torch itself may use."""
-    return torch.get_num_threads()
+def implementation() -> tuple[Any, dict[str, int]]:
+    """The module that computes, `native` or `reference` (their functions have one signature), and how to call it.
+
+    The native kernels get as many threads as torch itself may use.
+    """
+    from layoutbrush.runtime.ops import native, reference
+
+    return (native, {"threads": torch.get_num_threads()}) if native_available() else (reference, {})
 
 
 def view(tensor: Tensor) -> npt.NDArray[np.generic]:

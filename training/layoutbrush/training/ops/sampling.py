@@ -7,7 +7,6 @@ reach the features of both sides.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,36 +43,28 @@ def key_index_sampling_op(
     schedule: str,
 ) -> tuple[Tensor, Tensor]:
     """The bare op; `key_index_sampling` is the function to call."""
-    attributes: dict[str, Any] = {
-        "particles": particles,
-        "windows": list(windows),
-        "samples": samples,
-        "strides": list(strides),
-        "propagations": propagations,
-        "label_penalty": label_penalty,
-        "scale": scale,
-        "ignore_label": ignore_label,
-        "keep": keep,
-        "schedule": schedule,
-    }
-    inputs: dict[str, Any] = {
-        "query": backend.view(query),
-        "key": backend.view(key),
-        "query_labels": backend.view(query_labels),
-        "key_labels": backend.view(key_labels),
-        "query_mask": backend.optional_view(query_mask),
-        "key_mask": backend.optional_view(key_mask),
-        "init": backend.optional_view(init),
-        "seed": 0 if seed is None else int(seed.reshape(-1)[0]),
-    }
-    native = backend.native()
-    if native is not None:
-        keys, scores = native.key_index_sampling(**inputs, **attributes, threads=backend.threads())
-    else:
-        from layoutbrush.runtime.ops import reference
-
-        attributes["schedule"] = "jump_flood"  # the reference knows the normative schedule alone
-        keys, scores = reference.key_index_sampling(**inputs, **attributes)
+    module, how = backend.implementation()
+    keys, scores = module.key_index_sampling(
+        backend.view(query),
+        backend.view(key),
+        backend.view(query_labels),
+        backend.view(key_labels),
+        query_mask=backend.optional_view(query_mask),
+        key_mask=backend.optional_view(key_mask),
+        init=backend.optional_view(init),
+        seed=0 if seed is None else int(seed.reshape(-1)[0]),
+        particles=particles,
+        windows=list(windows),
+        samples=samples,
+        strides=list(strides),
+        propagations=propagations,
+        label_penalty=label_penalty,
+        scale=scale,
+        ignore_label=ignore_label,
+        keep=keep,
+        schedule=schedule,
+        **how,
+    )
     return backend.tensor_of(keys, query), backend.tensor_of(scores, query)
 
 

@@ -51,6 +51,12 @@ class _GatherDot(torch.autograd.Function):
         return (bags.detach() if ctx.needs_input_grad[0] else None), grad_key, None
 
 
+def gather_dot(query: Tensor, key: Tensor, index: Tensor) -> Tensor:
+    """query (P, C), key (Q, C), index (P, T) int64 -> (P, T), dot(query[p], key[index[p, t]]); differentiable."""
+    dots: Tensor = _GatherDot.apply(query, key, index)  # type: ignore[no-untyped-call]
+    return dots
+
+
 def key_scores(
     query: Tensor,
     key: Tensor,
@@ -84,7 +90,7 @@ def key_scores(
     index = flat_index(keys, columns).permute(0, 2, 3, 1, 4).reshape(batch, height * width, -1)  # (B, HW, KM)
     first_row = torch.arange(batch, device=keys.device).reshape(-1, 1, 1) * (rows * columns)
     index = (index + first_row).reshape(batch * height * width, -1)  # rows of all images' keys in one table
-    found: Tensor = _GatherDot.apply(  # type: ignore[no-untyped-call]
+    found = gather_dot(
         query.float().reshape(-1, depth).contiguous(), key.float().reshape(-1, depth).contiguous(), index
     )
     own_labels = query_labels.reshape(-1, 1)

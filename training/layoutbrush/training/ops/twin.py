@@ -1,4 +1,4 @@
-"""SparseAttentionWarp in plain torch: the slow twin that tests and machines without the native library use.
+"""SparseAttentionWarp in plain torch: the slow twin that tests hold the op and its gradients against.
 
 Written for reading: it holds every vote of every query in memory at once.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from layoutbrush.training.ops.coordinates import flat_index, unpack
+from layoutbrush.training.ops.coordinates import unpack
 
 FILLER_BOUND = -9999.0
 """A slot whose score is at or below this holds no key."""
@@ -44,18 +44,20 @@ def _votes(
     keys = keys.permute(0, 2, 3, 1, 4).reshape(batch, height, width, own)
     scores = scores.permute(0, 2, 3, 1, 4).reshape(batch, height, width, own)
     found = scores > FILLER_BOUND
-    lends = found if query_mask is None else found & query_mask.unsqueeze(-1)
-    index, valid, logits = [flat_index(keys, columns)], [found], [gamma * scores]
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
-            if dy == 0 and dx == 0:
-                continue
-            near_rows, near_columns = unpack(_shifted(keys, dy, dx))
-            near_rows = (near_rows - dy).clamp(0, rows - 1)
-            near_columns = (near_columns - dx).clamp(0, columns - 1)
-            index.append(near_rows * columns + near_columns)
-            valid.append(_shifted(lends, dy, dx))
-            logits.append(gamma * _shifted(scores, dy, dx))
+    span = range(-reach, reach + 1)
+    offsets = sorted(((dy, dx) for dy in span for dx in span), key=lambda offset: offset != (0, 0))  # own keys first
+    index, valid, logits = [], [], []
+    for dy, dx in offsets:
+        near_rows, near_columns = unpack(_shifted(keys, dy, dx))
+        near_rows = (near_rows - dy).clamp(0, rows - 1)
+        near_columns = (near_columns - dx).clamp(0, columns - 1)
+        index.append(near_rows * columns + near_columns)
+        votes = _shifted(found, dy, dx)
+        if query_mask is not None and (dy, dx) != (0, 0):  # neighbours vote within the mask only
+            mask = query_mask.unsqueeze(-1)
+            votes = votes & mask & _shifted(mask, dy, dx)
+        valid.append(votes)
+        logits.append(gamma * _shifted(scores, dy, dx))
     all_valid = torch.cat(valid, dim=-1)
     all_logits = torch.cat(logits, dim=-1).masked_fill(~all_valid, float("-inf"))
     # a query for which nothing is valid: its own keys, all alike

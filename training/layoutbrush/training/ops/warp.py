@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from layoutbrush.training.ops import backend
-from layoutbrush.training.ops.twin import sparse_attention_warp_twin
 
 FORWARD_SCHEMA = "(Tensor values, Tensor keys, Tensor scores, Tensor? query_mask, float gamma, int reach) -> Tensor"
 BACKWARD_SCHEMA = (
@@ -22,17 +21,15 @@ def sparse_attention_warp_op(
     values: Tensor, keys: Tensor, scores: Tensor, query_mask: Tensor | None, gamma: float, reach: int
 ) -> Tensor:
     """The bare op; `sparse_attention_warp` is the function to call."""
-    native = backend.native()
-    if native is None:
-        return sparse_attention_warp_twin(values, keys, scores, query_mask, gamma=gamma, reach=reach)
-    warped = native.sparse_attention_warp(
+    module, how = backend.implementation()
+    warped = module.sparse_attention_warp(
         backend.view(values),
         backend.view(keys),
         backend.view(scores),
         query_mask=backend.optional_view(query_mask),
         gamma=gamma,
         reach=reach,
-        threads=backend.threads(),
+        **how,
     )
     return backend.tensor_of(warped, values)
 
@@ -54,10 +51,8 @@ def sparse_attention_warp_backward_op(
     reach: int,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the warp with respect to values and scores, given `grad` (B, H, W, V)."""
-    native = backend.native()
-    if native is None:
-        return _twin_backward(grad, values, keys, scores, query_mask, gamma, reach)
-    grad_values, grad_scores = native.sparse_attention_warp_backward(
+    module, how = backend.implementation()
+    grad_values, grad_scores = module.sparse_attention_warp_backward(
         backend.view(grad),
         backend.view(values),
         backend.view(keys),
@@ -65,7 +60,7 @@ def sparse_attention_warp_backward_op(
         query_mask=backend.optional_view(query_mask),
         gamma=gamma,
         reach=reach,
-        threads=backend.threads(),
+        **how,
     )
     return backend.tensor_of(grad_values, values), backend.tensor_of(grad_scores, scores)
 
@@ -81,23 +76,6 @@ def _(
     reach: int,
 ) -> tuple[Tensor, Tensor]:
     return torch.empty_like(values), torch.empty_like(scores)
-
-
-def _twin_backward(
-    grad: Tensor,
-    values: Tensor,
-    keys: Tensor,
-    scores: Tensor,
-    query_mask: Tensor | None,
-    gamma: float,
-    reach: int,
-) -> tuple[Tensor, Tensor]:
-    with torch.enable_grad():
-        values = values.detach().requires_grad_()
-        scores = scores.detach().requires_grad_()
-        warped = sparse_attention_warp_twin(values, keys, scores, query_mask, gamma=gamma, reach=reach)
-        grad_values, grad_scores = torch.autograd.grad(warped, (values, scores), grad)
-    return grad_values, grad_scores
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -139,7 +117,7 @@ def sparse_attention_warp(
         values: (B, Hk, Wk, V) float, what is fetched: pixels or features; computed in float32.
         keys: (B, N, H, W, M) int32 packed coordinates `y << 16 | x` into the grid of `values`.
         scores: (B, N, H, W, M) float; at or below -9999 the slot holds no key.
-        query_mask: (B, H, W) bool, False where a query's keys may not vote for its neighbours.
+        query_mask: (B, H, W) bool, False where a query votes for no other and none votes for it.
         gamma: sharpness of the softmax (> 0).
         reach: 0 is Equation 4: softmax(gamma * scores) over the N * M keys of the query. Above 0 the keys
             of every query p + d with |d| <= reach vote too, each moved by -d (Wexler, Shechtman, Irani 2007).
