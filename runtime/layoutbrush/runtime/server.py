@@ -30,7 +30,6 @@ from layoutbrush.runtime.service.interceptor import Guard
 from layoutbrush.runtime.service.servicer import Servicer
 
 SERVICE = "layoutbrush.v1.LayoutbrushService"
-STAND_IN = "stand-in"
 _LOG = logging.getLogger(__name__)
 _MAX_SEND_BYTES = 8 << 20
 """No message of ours comes near; see service.write."""
@@ -67,19 +66,12 @@ def open_backend(options: ServerOptions) -> Backend:
     Raises:
         NotFound, DamagedBundle, InvalidArgument: there is no such bundle, it is damaged, the provider is missing.
     """
-    from layoutbrush.runtime.bundle import Bundle
-    from layoutbrush.runtime.engines import Engine, open_engine
-    from layoutbrush.runtime.engines.stand_in import STAND_IN_MANIFEST, StandInEngine
-    from layoutbrush.runtime.pipeline.editor import Editor
+    from layoutbrush.runtime.pipeline import open_editor
 
-    engine: Engine
-    if options.bundle == STAND_IN:
-        manifest, engine = STAND_IN_MANIFEST, StandInEngine()
-    else:
-        bundle = Bundle.load(options.bundle)
-        manifest, engine = bundle.manifest, open_engine(bundle, options.threads, options.provider)
+    editor = open_editor(options.bundle, options.threads, options.provider)
+    manifest, engine = editor.manifest, editor.engine
     notes = [EngineNote(engine.name, note=engine.note)]
-    return Backend(Editor(engine, manifest), manifest.name, manifest.version, manifest.labels, notes)
+    return Backend(editor, manifest.name, manifest.version, manifest.labels, notes, editor.references)
 
 
 @dataclass

@@ -26,20 +26,18 @@ class Prepared(Protocol):
 class Editor(Protocol):
     """Edits photos; called from worker threads, several at a time.
 
-    Bad input raises `errors.InvalidArgument` with a field of `EditRequest`.
+    Every method polls `cancelled` between steps and raises `errors.Cancelled` once it is True. Bad input raises
+    `errors.InvalidArgument` with a field of `EditRequest`.
     """
 
-    def open(self, photo: NDArray[np.uint8], layout: NDArray[np.uint8] | None) -> Any:
+    def open(self, photo: NDArray[np.uint8], layout: NDArray[np.uint8] | None, cancelled: Poll) -> Any:
         """Prepare a photo uint8 (H, W, 3) with its label map uint8 (H, W), or segment it where None."""
 
-    def segment(self, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def segment(self, photo: NDArray[np.uint8], cancelled: Poll) -> NDArray[np.uint8]:
         """Return the label map uint8 (H, W) of a photo."""
 
     def edit(self, prepared: Any, request: EditRequest, cancelled: Poll) -> Iterator[Event]:
-        """Yield progress, previews and, last, the result.
-
-        Polls `cancelled` between steps and raises `errors.Cancelled` once it is True.
-        """
+        """Yield progress, previews and, last, the result."""
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ class Renders:
             try:
                 if not slot.ready:
                     yield Progress("segment" if layout is None else "encode", 0.0)
-                prepared = slot.get(lambda: editor.open(photo, layout), cancelled)
+                prepared = slot.get(lambda: editor.open(photo, layout, cancelled), cancelled)
                 if layout is None:
                     yield _Segmented(prepared.layout)
                 for event in editor.edit(prepared, request, cancelled):
@@ -140,7 +140,7 @@ class Renders:
                 photo = found
             writer, clock = LayerWriter(photo.bounds), _Clock()
             with self._job(document, deadline) as job:
-                async for step in job.run(lambda: self._segment_work(photo, encoding)):
+                async for step in job.run(lambda: self._segment_work(photo, encoding, job.cancelled)):
                     if isinstance(step, _Segmented) and step.encoded is not None:
                         if request.store:
                             document.put(key, Decoded(photo.bounds, step.layout))
@@ -154,9 +154,9 @@ class Renders:
             if request.store:
                 self.warm(document)
 
-    def _segment_work(self, photo: Decoded, encoding: Encoding) -> Iterator[_Step]:
+    def _segment_work(self, photo: Decoded, encoding: Encoding, cancelled: Callable[[], bool]) -> Iterator[_Step]:
         yield Progress("segment", 0.0)
-        layout = self._backend.editor.segment(photo.pixels)
+        layout = self._backend.editor.segment(photo.pixels, cancelled)
         whole = Bounds.of(Extent.of_shape(layout.shape))
         yield _Segmented(layout, single_channel(layout, whole, encoding, LayerKind.LABEL_MAP))
 

@@ -35,7 +35,7 @@ class Warming:
         job: Job[None] = Job(self._workers, self._admission, time.monotonic() + self._store.limits.max_seconds)
 
         def work() -> Iterator[None]:
-            slot.get(lambda: editor.open(photo, layout), job.cancelled)
+            slot.get(lambda: editor.open(photo, layout, job.cancelled), job.cancelled)
             yield None
 
         task = asyncio.get_running_loop().create_task(_run(job, work))

@@ -1,0 +1,38 @@
+"""Client of a Layoutbrush server, small enough to be vendored into an editor's own Python.
+
+    from layoutbrush.plugin_bridge import Client, Picture, Preview, Result
+
+    with Client("127.0.0.1:50051") as client:
+        with client.open(Picture.file(photo_bytes), Picture.file(label_map_bytes)) as document:
+            for event in document.edit(Picture.file(edited_bytes), previews=("warped",)):
+                if isinstance(event, Preview): show(event.picture)
+                if isinstance(event, Result): paste(event.picture, event.mask)
+
+Imports the generated code of the wire contract, grpcio and protobuf, and nothing else. `AsyncClient` is the same for
+asyncio.
+"""
+
+from layoutbrush.plugin_bridge.aio import AsyncClient, AsyncDocument, AsyncEdit
+from layoutbrush.plugin_bridge.client import Client, Document, Edit
+from layoutbrush.plugin_bridge.errors import RemoteError
+from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, Result
+from layoutbrush.plugin_bridge.picture import Picture
+from layoutbrush.plugin_bridge.requests import Reference, Source
+
+__all__ = [
+    "AsyncClient",
+    "AsyncDocument",
+    "AsyncEdit",
+    "Client",
+    "Document",
+    "Edit",
+    "Event",
+    "Picture",
+    "Preview",
+    "Progress",
+    "Queued",
+    "Reference",
+    "RemoteError",
+    "Result",
+    "Source",
+]

@@ -1,0 +1,116 @@
+"""What an edit tells while it runs, with large layers put together again from their chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from layoutbrush import v1
+from layoutbrush.plugin_bridge.picture import Picture
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The edit was accepted. `position`: place in the queue, 0 = the work begins."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`stage`: what is being done, for people. `done`: share of the whole, 0 to 1. `elapsed_ms`: since it began."""
+
+    stage: str
+    done: float
+    elapsed_ms: float
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture on the way to the result. `kind`: "warped" or "coarse"; further kinds may come."""
+
+    kind: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Result:
+    """The new layer: paste `picture` at its place through `mask` (GRAY, 255 = changed). `timings`: ms by stage."""
+
+    picture: Picture
+    mask: Picture
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """The label map that Segment found (GRAY, ids of the bundle)."""
+
+    picture: Picture
+
+
+Event = Queued | Progress | Preview | Result
+
+
+class _Waiting:
+    """An event whose layers aren't all there yet."""
+
+    def __init__(self, layers: list[v1.Layer], finish: Callable[[list[Picture]], Preview | Result | LabelMap]) -> None:
+        self.layers = layers
+        self.parts = [bytearray(layer.data) for layer in layers]
+        self._finish = finish
+
+    @property
+    def complete(self) -> bool:
+        return all(len(part) >= layer.data_size for part, layer in zip(self.parts, self.layers, strict=True))
+
+    def take(self, chunk: v1.LayerChunk) -> None:
+        for layer, part in zip(self.layers, self.parts, strict=True):
+            if layer.transfer_id == chunk.transfer_id:
+                part += chunk.data
+
+    def finish(self) -> Preview | Result | LabelMap:
+        return self._finish(
+            [Picture.received(layer, bytes(part)) for layer, part in zip(self.layers, self.parts, strict=True)]
+        )
+
+
+class Assembler:
+    """Turns the messages of one stream into events, in their order."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.started = False
+        self._waiting: list[_Waiting] = []
+
+    def feed(self, response: v1.RenderResponse | v1.SegmentResponse) -> Iterator[Event | LabelMap]:
+        """Yield what this message completes. Events that this client doesn't know are passed over."""
+        self.started = True
+        if isinstance(response, v1.RenderResponse):
+            self.revision = response.revision
+            self._open_render(response)
+        elif response.HasField("label_map"):
+            self._waiting.append(_Waiting([response.label_map], lambda pictures: LabelMap(pictures[0])))
+        if response.HasField("queued"):
+            yield Queued(response.queued.position)
+        elif response.HasField("progress"):
+            progress = response.progress
+            yield Progress(progress.stage, progress.done, progress.elapsed_ms)
+        elif response.HasField("chunk"):
+            for waiting in self._waiting:
+                waiting.take(response.chunk)
+        while self._waiting and self._waiting[0].complete:
+            yield self._waiting.pop(0).finish()
+
+    def _open_render(self, response: v1.RenderResponse) -> None:
+        if response.HasField("preview"):
+            kind = v1.PreviewKind.Name(response.preview.kind).removeprefix("PREVIEW_KIND_").lower()
+            self._waiting.append(_Waiting([response.preview.layer], lambda pictures: Preview(kind, pictures[0])))
+        elif response.HasField("result"):
+            timings = {timing.stage: timing.milliseconds for timing in response.result.timings}
+            self._waiting.append(
+                _Waiting(
+                    [response.result.layer, response.result.mask],
+                    lambda pictures: Result(pictures[0], pictures[1], timings),
+                )
+            )

@@ -1,0 +1,168 @@
+"""Arguments to messages, and the order of calls that a large document takes; shared by both clients, free of I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from layoutbrush import v1
+from layoutbrush.plugin_bridge.picture import Picture
+
+PART_BYTES = 2 << 20
+"""Bytes of a layer in one UploadLayer message."""
+INLINE_BYTES = 8 << 20
+"""Layers up to this size in all travel inside OpenDocument."""
+_PREVIEWS = {"warped": "warped_preview", "coarse": "coarse_preview"}
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A second photo to draw from. `name`: 1 to 64 of a-z A-Z 0-9 . _ -; without a label map it is segmented."""
+
+    name: str
+    photo: Picture
+    label_map: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the texture of one label, or of a region (a mask), comes from. `reference`: empty = the photo itself."""
+
+    label: int | None = None
+    region: Picture | None = None
+    reference: str = ""
+    source_label: int | None = None
+
+    def message(self) -> v1.Source:
+        """The source as a message."""
+        message = v1.Source(reference_id=self.reference, source_label_id=self.source_label)
+        if self.region is not None:
+            message.region.CopyFrom(self.region.layer(v1.LAYER_KIND_MASK))
+        elif self.label is not None:
+            message.label_id = self.label
+        return message
+
+
+class Step(NamedTuple):
+    """One unary call to make: name of the method and its request."""
+
+    method: str
+    request: Any
+
+
+Steps = Generator[Step, Any, R]
+
+
+def document_layers(
+    photo: Picture,
+    label_map: Picture | None,
+    mask: Picture | None,
+    exclude: Picture | None,
+    references: Iterable[Reference],
+) -> list[v1.Layer]:
+    """The layers of a document."""
+    named = (
+        (photo, v1.LAYER_KIND_PHOTO),
+        (label_map, v1.LAYER_KIND_LABEL_MAP),
+        (mask, v1.LAYER_KIND_MASK),
+        (exclude, v1.LAYER_KIND_EXCLUDE),
+    )
+    layers = [picture.packed().layer(kind) for picture, kind in named if picture is not None]
+    for reference in references:
+        layers.append(reference.photo.layer(v1.LAYER_KIND_REFERENCE_PHOTO, reference.name))
+        if reference.label_map is not None:
+            layers.append(reference.label_map.packed().layer(v1.LAYER_KIND_REFERENCE_LABEL_MAP, reference.name))
+    return layers
+
+
+def open_steps(layers: Sequence[v1.Layer]) -> Steps[str]:
+    """The calls that open a document with these layers; returns its id."""
+    small = sum(len(layer.data) for layer in layers) <= INLINE_BYTES
+    opened = yield Step("OpenDocument", v1.OpenDocumentRequest(layers=layers if small else ()))
+    document_id: str = opened.document_id
+    if not small:
+        for layer in layers:
+            yield from upload_steps(document_id, layer)
+    return document_id
+
+
+def upload_steps(document_id: str, layer: v1.Layer) -> Steps[None]:
+    """The calls that put one layer into a document, part by part."""
+    data = layer.data
+    for offset in range(0, max(1, len(data)), PART_BYTES):
+        part = v1.Layer()
+        part.CopyFrom(_without_data(layer))
+        part.data, part.data_size = data[offset : offset + PART_BYTES], len(data)
+        yield Step("UploadLayer", v1.UploadLayerRequest(document_id=document_id, layer=part, offset=offset))
+
+
+def _without_data(layer: v1.Layer) -> v1.Layer:
+    head = v1.Layer(kind=layer.kind, encoding=layer.encoding, reference_id=layer.reference_id)
+    if layer.HasField("bounds"):
+        head.bounds.CopyFrom(layer.bounds)
+    if layer.HasField("format"):
+        head.format.CopyFrom(layer.format)
+    return head
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """An edit as its caller wants it; see `Document.edit`."""
+
+    label_map: Picture | None
+    tiles: Sequence[Picture]
+    base_revision: int
+    mask: Picture | None
+    bound: bool
+    exclude: Picture | None
+    sources: Sequence[Source]
+    seed: int
+    grow: float | None
+    previews: Sequence[str]
+    preview_side: int
+    png: bool
+    channels: str
+    supersede: bool
+
+    def message(self, document_id: str) -> v1.RenderRequest:
+        """The edit as a message."""
+        edit = v1.Edit(sources=[source.message() for source in self.sources])
+        for picture, kind, place in (
+            (self.label_map, v1.LAYER_KIND_EDITED_LABEL_MAP, edit.label_map),
+            (self.mask, v1.LAYER_KIND_MASK, edit.mask),
+            (self.exclude, v1.LAYER_KIND_EXCLUDE, edit.exclude),
+        ):
+            if picture is not None:
+                place.CopyFrom(picture.packed().layer(kind))
+        if self.tiles:
+            tiles = [tile.layer(v1.LAYER_KIND_EDITED_LABEL_MAP) for tile in self.tiles]
+            edit.tiles.CopyFrom(v1.TileEdit(base_revision=self.base_revision, tiles=tiles))
+        if self.mask is not None:
+            edit.mask_use = v1.MASK_USE_BOUND if self.bound else v1.MASK_USE_REPLACE
+        return v1.RenderRequest(document_id=document_id, edit=edit, options=self._options())
+
+    def _options(self) -> v1.RenderOptions:
+        unknown = set(self.previews) - set(_PREVIEWS)
+        if unknown:
+            raise ValueError(f"previews are {', '.join(_PREVIEWS)}, not {', '.join(sorted(unknown))}")
+        return v1.RenderOptions(
+            seed=self.seed,
+            grow=self.grow,
+            warped_preview="warped" in self.previews,
+            coarse_preview="coarse" in self.previews,
+            preview_side=self.preview_side,
+            encoding=v1.ENCODING_PNG if self.png else v1.ENCODING_RAW,
+            channel_order=f"CHANNEL_ORDER_{self.channels}",
+            supersede=self.supersede,
+        )
+
+
+def describe(info: v1.GetServerInfoResponse) -> str:
+    """One sentence about a server, for people."""
+    engine = next((engine.name for engine in info.engines if engine.active), "no engine")
+    return (
+        f"Layoutbrush {info.server_version} with the bundle {info.bundle.name} {info.bundle.version} "
+        f"({len(info.bundle.labels)} labels) on {engine}."
+    )
