@@ -9,7 +9,7 @@ import os
 import struct
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,12 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L")
 
 
-class FileProblem(Exception):
-    """A file that can't be used; the message is one sentence that names it."""
+class Problem(Exception):
+    """What a command can't do; the message is one sentence that names the file or flag at fault."""
+
+
+class FileProblem(Problem):
+    """A file that can't be used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +95,29 @@ def write_png(path: Path, pixels: NDArray[np.uint8], profile: bytes | None = Non
     Raises:
         FileProblem: the folder can't be written to.
     """
+    _save(path, Image.fromarray(pixels), profile)
+
+
+def write_labels(path: Path, labels: NDArray[np.uint8], colors: Mapping[int, tuple[int, int, int]]) -> None:
+    """Write uint8 (H, W) of label ids as an 8-bit PNG: by palette where `colors` has any, else grey.
+
+    Raises:
+        FileProblem: the folder can't be written to.
+    """
+    image = Image.fromarray(labels)
+    if colors:
+        image = Image.frombytes("P", image.size, image.tobytes())
+        image.putpalette([value for i in range(256) for value in colors.get(i, (i, i, i))])
+    _save(path, image, None)
+
+
+def _save(path: Path, image: Image.Image, profile: bytes | None) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".png", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                Image.fromarray(pixels).save(stream, "PNG", compress_level=3, icc_profile=profile)
+                image.save(stream, "PNG", compress_level=3, icc_profile=profile)
             Path(draft).chmod(0o644)
             Path(draft).replace(path)
         finally:

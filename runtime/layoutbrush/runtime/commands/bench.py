@@ -84,13 +84,12 @@ def _progress(rows: Iterator[dict[str, object]], what: str) -> Iterator[dict[str
 
 
 def _print(rows: Sequence[dict[str, object]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     names = list(dict.fromkeys(name for row in rows for name in row))
-    for name in names:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in names))
-    Console(highlight=False).print(table)
+    cells = [names, *([_cell(row.get(name)) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    for line in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
