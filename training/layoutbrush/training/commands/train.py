@@ -70,7 +70,9 @@ def run(config: Config) -> int:
         from layoutbrush.training.trainer.stage import DataOptions
         from layoutbrush.training.trainer.weights import WeightsError
     except ImportError as error:
-        print(f"Training needs the extra: pip install 'layoutbrush[training]' (missing: {error.name}).", file=sys.stderr)
+        print(
+            f"Training needs the extra: pip install 'layoutbrush[training]' (missing: {error.name}).", file=sys.stderr
+        )
         return 2
     if config.threads:
         torch.set_num_threads(config.threads)

@@ -35,7 +35,8 @@ class Settings:
 
     ``rate``: of Adam at its height, after ``warm`` steps, falling to ``end`` of it; ``coarse_share``: share of the
     run in which only the coarse picture is trained; ``confidence_drop``: share of tasks that hide the warp's
-    confidence; ``semantic``: weights of a visual-semantic encoder ("": without); ``attention``: contextual attention;
+    confidence; ``semantic``: weights of a visual-semantic encoder ("": without); ``attention``: contextual attention; ``width``: factor on
+    the network's channels;
     ``layers``: weight of each of the feature network's layers in the feature loss.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     confidence_drop: float = 0.1
     semantic: str = ""
     attention: bool = True
+    width: float = 1.0
     evaluated: int = 64
 
 
@@ -90,7 +92,7 @@ def build_refine(settings: Settings, data: DataOptions) -> Refine:
     if initial is not None:
         return load_refine(initial)
     torch.manual_seed(data.seed)
-    config = RefineConfig(attention=settings.attention)
+    config = RefineConfig(attention=settings.attention).scaled(settings.width)
     if not settings.semantic:
         return Refine(config)
     encoder, channels = load_visual_semantic(Path(settings.semantic))
@@ -122,7 +124,9 @@ class RefineStage:
     def optimizations(self) -> Mapping[str, Optimization]:
         trained = [p for p in self.network.parameters() if p.requires_grad]
         adam = torch.optim.Adam(trained, self.settings.rate, betas=(0.5, 0.99))
-        return {"refine": Optimization(adam, warm_then_linear(self.settings.warm, self.settings.end), self.settings.clip)}
+        return {
+            "refine": Optimization(adam, warm_then_linear(self.settings.warm, self.settings.end), self.settings.clip)
+        }
 
     def batch(self, step: int, rank: int) -> Batch:
         return self._train.batch(step, self.data.batch, size=self.data.size, seed=self.data.seed, rank=rank)
@@ -138,7 +142,9 @@ class RefineStage:
     def forward(self, batch: Batch, context: Context, *, fine: bool) -> tuple[Tensor, Tensor]:
         """Both pictures, with the confidence hidden in some of the tasks."""
         warped, image, edited, mask, confidence = refine_inputs(batch)
-        shown = (torch.rand(len(confidence), 1, 1, 1, device=confidence.device) >= self.settings.confidence_drop).float()
+        shown = (
+            torch.rand(len(confidence), 1, 1, 1, device=confidence.device) >= self.settings.confidence_drop
+        ).float()
         coarse, refined = context.modules["refine"](warped, image, edited, mask, confidence * shown, fine)
         return coarse, refined
 

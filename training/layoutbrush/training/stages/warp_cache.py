@@ -116,7 +116,9 @@ class WarpCache:
         part = self._parts[int(np.searchsorted(self._firsts, index, side="right")) - 1]
         return {name: np.asarray(values[index - part.first]) for name, values in part.fields.items()}
 
-    def tensors(self, indices: Sequence[int], size: int = 0, rng: np.random.Generator | None = None) -> dict[str, Tensor]:
+    def tensors(
+        self, indices: Sequence[int], size: int = 0, rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
         """Some tasks as tensors, see :func:`collate_entries`. With ``rng``: mirrored at random; with ``size``: a square
         crop of it, around a pixel of the mask (with ``rng``) or from the corner."""
         entries = [self.entry(index) for index in indices]
@@ -147,9 +149,7 @@ def _crop(entry: dict[str, Array], size: int, rng: np.random.Generator | None) -
         centre = (rows[pick], columns[pick]) if len(rows) else (height // 2, width // 2)
         y = int(np.clip(centre[0] - rng.integers(size), 0, height - size))
         x = int(np.clip(centre[1] - rng.integers(size), 0, width - size))
-    return {
-        name: value[y : y + size, x : x + size] if value.ndim >= 2 else value for name, value in entry.items()
-    }
+    return {name: value[y : y + size, x : x + size] if value.ndim >= 2 else value for name, value in entry.items()}
 
 
 def collate_entries(entries: Sequence[dict[str, Array]]) -> dict[str, Tensor]:

@@ -1,0 +1,164 @@
+"""Every loss: zero where it should be, larger where it should be, gradients that are finite and go the right way."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the training extra")
+import torch
+
+from layoutbrush.training.losses.adversarial import hinge_discriminator, hinge_generator, r1
+from layoutbrush.training.losses.alignment import domain_alignment, ramp
+from layoutbrush.training.losses.augmentation import Augmentation, draw
+from layoutbrush.training.losses.contextual import contextual
+from layoutbrush.training.losses.cycle import cycle
+from layoutbrush.training.losses.features import feature_matching, perceptual
+from layoutbrush.training.losses.reconstruction import l1
+from layoutbrush.training.losses.weighting import weighted_mean
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def _half_mask(size: int = 16) -> torch.Tensor:
+    mask = torch.zeros(2, 1, size, size)
+    mask[..., : size // 2] = 1
+    return mask
+
+
+def test_l1_counts_only_the_mask() -> None:
+    a, b, mask = torch.zeros(2, 3, 16, 16), torch.zeros(2, 3, 16, 16), _half_mask()
+    b[..., 8:] = 1.0
+    assert l1(a, b, mask).item() == 0.0
+    assert l1(a, b).item() == pytest.approx(0.5)
+    assert l1(a, b, 1 - mask).item() == pytest.approx(1.0)
+
+
+def test_weighted_mean_of_an_empty_mask_is_zero() -> None:
+    assert weighted_mean(torch.ones(1, 2, 4, 4), torch.zeros(1, 1, 16, 16)).item() == 0.0
+
+
+def test_weighted_mean_shrinks_the_mask_to_the_map() -> None:
+    values = torch.zeros(1, 1, 2, 2)
+    values[..., 0] = 1.0
+    assert weighted_mean(values, _half_mask()[:1]).item() == pytest.approx(1.0)
+
+
+def _features(count: int = 3) -> list[torch.Tensor]:
+    return [torch.rand(2, 8 * (i + 1), 16 >> i, 16 >> i, requires_grad=True) for i in range(count)]
+
+
+@pytest.mark.parametrize("loss", [lambda a, b: feature_matching(a, b, [1.0] * 3), perceptual])
+def test_feature_losses(loss: object) -> None:
+    found = _features()
+    assert callable(loss)
+    assert loss(found, [f.detach() for f in found]).item() == pytest.approx(0.0, abs=1e-6)
+    other = [f.detach().flip(0) for f in found]
+    value = loss(found, other)
+    value.backward()
+    assert value.item() > 0.01
+    for f in found:
+        assert f.grad is not None
+        assert torch.isfinite(f.grad).all()
+        assert f.grad.abs().sum() > 0
+
+
+def test_feature_matching_leaves_out_layers_of_weight_zero() -> None:
+    found = _features()
+    feature_matching(found, [f.detach() + 1 for f in found], [0.0, 1.0, 0.0]).backward()
+    assert found[0].grad is None
+    assert found[1].grad is not None
+
+
+def test_feature_matching_is_in_units_of_the_truth() -> None:
+    found, truth = [torch.rand(1, 4, 8, 8)], [torch.rand(1, 4, 8, 8)]
+    small = feature_matching(found, truth, [1.0])
+    large = feature_matching([found[0] * 100], [truth[0] * 100], [1.0])
+    assert large.item() == pytest.approx(small.item(), rel=0.01)
+
+
+def test_contextual_ignores_places() -> None:
+    truth = torch.randn(2, 16, 8, 8)
+    shuffled = truth.flatten(2)[..., torch.randperm(64)].view_as(truth)
+    assert contextual(truth, truth).item() < 0.1
+    assert contextual(shuffled, truth).item() == pytest.approx(contextual(truth, truth).item(), abs=1e-3)
+    other = torch.randn(2, 16, 8, 8, requires_grad=True)
+    value = contextual(other, truth)
+    value.backward()
+    assert value.item() > 1.0
+    assert torch.isfinite(other.grad).all()
+
+
+def test_contextual_bounds_its_table() -> None:
+    big = torch.randn(1, 4, 64, 64)
+    assert torch.isfinite(contextual(big, big, positions=256))
+
+
+def test_alignment_stops_the_gradient_on_the_image_side() -> None:
+    layout, image = torch.rand(1, 4, 8, 8, requires_grad=True), torch.rand(1, 4, 8, 8, requires_grad=True)
+    domain_alignment(layout, image).backward()
+    assert layout.grad is not None
+    assert image.grad is None
+
+
+def test_ramp() -> None:
+    assert [ramp(p, 0.5, 1.0, 0.02) for p in (0.0, 0.5, 0.75, 1.0)] == [0.0, 0.0, pytest.approx(0.01), 0.02]
+    assert ramp(0.5, 0.5, 0.5, 1.0) == 1.0
+
+
+def test_cycle_counts_what_was_reached() -> None:
+    photo = torch.rand(2, 3, 16, 16)
+    returned = photo.clone()
+    returned[..., 8:] += 1
+    assert cycle(returned, photo, _half_mask()).item() == 0.0
+    assert cycle(returned, photo).item() == pytest.approx(0.5)
+
+
+def test_hinge() -> None:
+    good = [torch.full((2, 1, 4, 4), 2.0)], [torch.full((2, 1, 4, 4), -2.0)]
+    assert hinge_discriminator(*good).item() == 0.0
+    zero = [torch.zeros(2, 1, 4, 4)]
+    assert hinge_discriminator(zero, zero).item() == pytest.approx(2.0)
+    assert hinge_generator([torch.full((2, 1, 4, 4), 3.0)]).item() == pytest.approx(-3.0)
+
+
+def test_hinge_looks_near_the_mask_only() -> None:
+    fake = torch.zeros(2, 1, 4, 4)
+    fake[..., 2:] = 5.0
+    assert hinge_generator([fake], _half_mask()).item() == 0.0
+
+
+def test_r1_is_the_squared_gradient() -> None:
+    real, weight = torch.rand(2, 3, 8, 8), torch.tensor(3.0, requires_grad=True)
+    penalty = r1(lambda x: [x.sum(1, keepdim=True) * weight], real)
+    assert penalty.item() == pytest.approx(0.5 * 9 * 3 * 64)
+    penalty.backward()
+    assert weight.grad is not None
+    assert weight.grad.item() == pytest.approx(3 * 3 * 64)
+
+
+def test_augmentation_moves_picture_and_mask_alike_and_keeps_gradients() -> None:
+    settings = Augmentation(color=0.0, shift=0.2, cutout=0.0, flip=True)
+    change = draw(settings, 2, 16, 16, torch.device("cpu"))
+    mask = _half_mask()
+    picture = mask.repeat(1, 3, 1, 1).requires_grad_(True)
+    moved = change.picture(picture)
+    torch.testing.assert_close(moved[:, :1], change.place(mask))
+    assert set(moved.detach().unique().tolist()) <= {0.0, 1.0}
+    moved.sum().backward()
+    assert picture.grad is not None
+    assert picture.grad.abs().sum() > 0
+
+
+def test_augmentation_switched_off_changes_nothing() -> None:
+    nothing = draw(Augmentation(0, 0, 0, False), 2, 16, 16, torch.device("cpu"))
+    picture = torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(nothing.picture(picture), picture)
+
+
+def test_cutout_hides_a_part() -> None:
+    change = draw(Augmentation(0, 0, 0.5, False), 4, 16, 16, torch.device("cpu"))
+    shown = change.place(torch.ones(4, 1, 16, 16))
+    assert 0.6 < shown.mean().item() < 1.0
