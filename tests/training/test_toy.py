@@ -14,18 +14,18 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the training extra")
 pytest.importorskip("lightning_fabric", reason="needs the training extra")
 
-from PIL import Image, ImageFilter  # noqa: E402
+from PIL import Image, ImageFilter
 
-from layoutbrush.training.commands import train as command  # noqa: E402
-from layoutbrush.training.data.sampler import TaskConfig, TaskSampler  # noqa: E402
-from layoutbrush.training.data.task import Task  # noqa: E402
-from layoutbrush.training.data.toy import toy_collection  # noqa: E402
-from layoutbrush.training.models.refine_file import load_refine  # noqa: E402
-from layoutbrush.training.stages import adversarial, refine  # noqa: E402
-from layoutbrush.training.stages.warp_cache import CacheError, WarpCache, write_warp_cache  # noqa: E402
-from layoutbrush.training.trainer.checkpoint import CheckpointError, CheckpointFolder  # noqa: E402
-from layoutbrush.training.trainer.loop import LoopError, LoopSettings, train  # noqa: E402
-from layoutbrush.training.trainer.stage import DataOptions  # noqa: E402
+from layoutbrush.training.commands import train as command
+from layoutbrush.training.data.sampler import TaskConfig, TaskSampler
+from layoutbrush.training.data.task import Task
+from layoutbrush.training.data.toy import toy_collection
+from layoutbrush.training.models.refine_file import load_refine
+from layoutbrush.training.stages import adversarial, refine
+from layoutbrush.training.stages.warp_cache import CacheError, WarpCache, write_warp_cache
+from layoutbrush.training.trainer.checkpoint import CheckpointError, CheckpointFolder
+from layoutbrush.training.trainer.loop import LoopError, LoopSettings, train
+from layoutbrush.training.trainer.stage import DataOptions
 
 SETTINGS = refine.Settings(rate=4e-3, warm=5, coarse_share=0.2, evaluated=8, width=0.4)
 
