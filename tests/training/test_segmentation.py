@@ -89,7 +89,8 @@ def test_the_encoder_learns_from_a_teacher(tmp_path: Path) -> None:
     teacher = FeatureNetwork(taps=distill.TEACHER_TAPS, aligned=True)
     settings = distill.Settings(collections=("toy",), validation=("toy",), shares=(1.0,), warm=5, evaluated=8)
     stage = distill.DistillStage(settings, DataOptions(tmp_path, batch=6, size=64), teacher.requires_grad_(False))
-    before = stage.evaluate({name: module.eval() for name, module in stage.modules.items()})
+    with torch.no_grad():
+        before = stage.evaluate({name: module.eval() for name, module in stage.modules.items()})
     position = train(stage, LoopSettings(tmp_path / "run", steps=25, evaluations=1, decay=0.9, tensorboard=False))
     assert position.best < 0.85 * before.score
     with pytest.raises(FeatureError, match="--weights"):
