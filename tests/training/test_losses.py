@@ -88,6 +88,7 @@ def test_contextual_ignores_places() -> None:
     value = contextual(other, truth)
     value.backward()
     assert value.item() > 1.0
+    assert other.grad is not None
     assert torch.isfinite(other.grad).all()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_refiner_learns_and_its_run_folder_tells_everything(cache: Path, tmp_pat
     assert torch.isfinite(refined).all()
 
 
-def _state(run: Path) -> dict[str, torch.Tensor]:
+def _state(run: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     checkpoint = CheckpointFolder(run / "checkpoints").pointed("last")
@@ -102,7 +103,7 @@ def _state(run: Path) -> dict[str, torch.Tensor]:
     return load_file(checkpoint / "state.safetensors")
 
 
-def _run_adversarial(cache: Path, run: Path, stops: list[int]) -> dict[str, torch.Tensor]:
+def _run_adversarial(cache: Path, run: Path, stops: list[int]) -> dict[str, Any]:
     """Train to each of the stops in turn, a fresh stage each time, as after a kill."""
     settings = adversarial.Settings(warm=2, ramp=2, r1_every=2, evaluated=2, width=0.4)
     for stop in stops:
@@ -115,7 +116,7 @@ def test_resuming_is_bit_equal(cache: Path, tmp_path: Path, monkeypatch: pytest.
     straight = _run_adversarial(cache, tmp_path / "straight", [4])
     stage = adversarial.build(adversarial.Settings(warm=2, ramp=2, r1_every=2, evaluated=2, width=0.4), _data(cache))
     original = stage.train_step
-    steps = []
+    steps: list[int] = []
 
     def killed(batch: object, context: object) -> object:
         if len(steps) == 2:
@@ -152,7 +153,7 @@ def test_half_written_checkpoints_are_swept(cache: Path, tmp_path: Path) -> None
 def test_interrupt_saves(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = _refine(cache)
     original = stage.train_step
-    steps = []
+    steps: list[int] = []
 
     def interrupted(batch: object, context: object) -> object:
         if len(steps) == 2:

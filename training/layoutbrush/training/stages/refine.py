@@ -35,9 +35,9 @@ class Settings:
 
     ``rate``: of Adam at its height, after ``warm`` steps, falling to ``end`` of it; ``coarse_share``: share of the
     run in which only the coarse picture is trained; ``confidence_drop``: share of tasks that hide the warp's
-    confidence; ``semantic``: weights of a visual-semantic encoder ("": without); ``attention``: contextual attention; ``width``: factor on
-    the network's channels;
-    ``layers``: weight of each of the feature network's layers in the feature loss.
+    confidence; ``semantic``: weights of a visual-semantic encoder ("": without); ``attention``: contextual attention;
+    ``width``: factor on the network's channels; ``layers``: weight of each of the feature network's layers in the
+    feature loss; ``evaluated``: validation tasks.
     """
 
     rate: float = 5e-4
