@@ -1,17 +1,12 @@
-"""Edit a real photo through a server of its own and write every picture on the way.
-
-    python -m layoutbrush.plugin_bridge.demo --out demo
-
-starts a server, opens scikit-learn's china.jpg with its label map, repaints the bushes on the right bank as lake, and
-writes before, layout, edited-layout, warped, coarse and after.png, and sheet.png with all of them and the timings.
-"""
+"""One edit of a real photograph, from a private server to a contact sheet."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +14,8 @@ import tyro
 from numpy.typing import NDArray
 from PIL import Image
 
-from layoutbrush import v1
-from layoutbrush.plugin_bridge.commands.files import Photo, Problem, read_labels, read_photo, write_png
+from layoutbrush.plugin_bridge import Picture, Preview
+from layoutbrush.plugin_bridge.commands.files import read_labels, read_photo, write_png
 from layoutbrush.plugin_bridge.commands.rendering import (
     Options,
     Rendered,
@@ -34,137 +29,145 @@ from layoutbrush.plugin_bridge.commands.rendering import (
     progress_bar,
     render_in,
 )
-from layoutbrush.plugin_bridge.demo.sheet import Picture, contact_sheet
-from layoutbrush.plugin_bridge.events import Event, Preview
+from layoutbrush.plugin_bridge.demo.sheet import Picture as Panel
+from layoutbrush.plugin_bridge.demo.sheet import contact_sheet
+from layoutbrush.plugin_bridge.events import Event
 
 HERE = Path(__file__).parent
-_UNKNOWN = (0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Config:
-    """Flags of the demo."""
+    """What the demo edits, and where the pictures go. Without a photo: scikit-learn's china.jpg, our maps of it."""
 
     out: Path = Path("demo")
-    """Folder for the pictures."""
-
-    seed: int = 0
-    """Another one gives another lake."""
-
-    server: str = ""
-    """HOST:PORT of a running server. Left out: a private one."""
-
+    """Folder for the pictures; made if need be."""
+    photo: Path | None = None
+    """Another photo, with `layout` and `edited`."""
+    layout: Path = HERE / "layout.png"
+    """Label map of the photo."""
+    edited: Path = HERE / "edited.png"
+    """The same after painting."""
     bundle: str = "scenes"
-    """Trained networks of a private server."""
-
-    threads: int = 0
-    """Cores of a private server; 0 = all."""
+    """Name or folder of the bundle that the server runs."""
+    server: str = ""
+    """HOST:PORT of a running server; empty = start a private one."""
+    seed: int = 0
+    """Another seed, another variant."""
 
 
 @dataclass(eq=False)
-class Story:
-    """What happened, with milliseconds since the edit was asked for."""
+class Record:
+    """What came in while the edit ran: previews by kind, seconds by name, the server's label colours."""
 
-    began: float
-    previews: dict[str, Image.Image] = field(default_factory=dict)
-    moments: dict[str, float] = field(default_factory=dict)
+    previews: dict[str, Picture] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    colors: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
-    def hear(self, event: Event, before: Photo) -> None:
-        """Keep previews, pasted onto the photo."""
+    @contextmanager
+    def clock(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+
+    def hear(self, event: Event, since: float) -> None:
+        """Keep a preview."""
         if isinstance(event, Preview):
-            self.moments[event.kind] = self.elapsed()
-            self.previews[event.kind] = _pasted(before, event)
-
-    def elapsed(self) -> float:
-        """Milliseconds since the beginning."""
-        return 1000 * (time.perf_counter() - self.began)
+            self.previews[event.kind] = event.picture
+            self.seconds[f"{event.kind} preview"] = time.perf_counter() - since
 
 
-def main() -> int:
-    """Run the demo; returns the exit status."""
-    config = tyro.cli(Config, prog="python -m layoutbrush.plugin_bridge.demo", description=__doc__)
-    return guarded(lambda: _demo(config))
-
-
-def _demo(config: Config) -> int:
-    task = Task(read_photo(_china()), read_labels(HERE / "edited.png"), read_labels(HERE / "layout.png"))
-    began = time.perf_counter()
-    with connected(ServerChoice(config.server, config.bundle, config.threads)) as client:
-        info = client.info()
-        started = time.perf_counter() - began
-        began = time.perf_counter()
-        with client.open(photo_picture(task.photo), map_picture(task.layout)) as document:
-            opened = 1000 * (time.perf_counter() - began)
-            with progress_bar("Editing") as shown:
-                story = Story(time.perf_counter())
-
-                def heard(event: Event) -> None:
-                    shown(event)
-                    story.hear(event, task.photo)
-
-                rendered = render_in(document, task, Options(config.seed, previews=("warped", "coarse")), heard)
-            story.moments["result"] = story.elapsed()
-    lines = _lines(info, started, opened, story, rendered)
-    _write(config.out, task, info, story, rendered, lines)
-    print("\n".join([*lines, f"Pictures: {config.out}/  all of them: {config.out / 'sheet.png'}"]))
+def run(config: Config) -> int:
+    """Make the edit, write the pictures, say where they are."""
+    photo = read_photo(config.photo or china())
+    task = Task(photo, read_labels(config.edited), read_labels(config.layout))
+    record = Record()
+    rendered = edit(config, task, record)
+    pictures = panels(task, rendered, record)
+    for name, panel in pictures.items():
+        write_png(config.out / f"{name}.png", np.asarray(panel.image.convert("RGB")))
+    lines = report(task, rendered, record)
+    write_png(config.out / "contact_sheet.png", np.asarray(contact_sheet(list(pictures.values()), lines)))
+    print(*lines, sep="\n")
+    print(f"Pictures: {config.out.resolve()} (start with contact_sheet.png)")
     return 0
 
 
-def _china() -> Path:
-    """Where scikit-learn keeps its photograph; scikit-learn itself is not imported."""
-    package = find_spec("sklearn")
-    path = Path(package.origin or "").parent / "datasets" / "images" / "china.jpg" if package else Path()
-    if not path.is_file():
-        raise Problem("The demo needs scikit-learn for its photograph: pip install 'layoutbrush[demo]'")
-    return path
+def edit(config: Config, task: Task, record: Record) -> Rendered:
+    """Open the photo on a server and edit it twice: the second time is what a painter feels at every stroke."""
+    options = Options(seed=config.seed, previews=("warped", "coarse"))
+    begun = time.perf_counter()
+    with connected(ServerChoice(config.server, config.bundle)) as client, progress_bar("Demo") as heard:
+        record.seconds["server start"] = time.perf_counter() - begun
+        labels = client.info().bundle.labels
+        record.colors = {label.id: (label.color.red, label.color.green, label.color.blue) for label in labels}
+        with record.clock("open"):
+            document = client.open(photo_picture(task.photo), map_picture(task.layout))
+        with document:
+            with record.clock("first edit"):
+                render_in(document, task, options, heard)
+            since = time.perf_counter()
+
+            def hear(event: Event) -> None:
+                heard(event)
+                record.hear(event, since)
+
+            with record.clock("next edit"):
+                return render_in(document, task, options, hear)
 
 
-def _lines(
-    info: v1.GetServerInfoResponse, started: float, opened: float, story: Story, rendered: Rendered
-) -> list[str]:
-    engine = next((f"{engine.name} ({engine.note})" for engine in info.engines if engine.active), "no engine")
-    moments = ", ".join(f"{name} after {milliseconds:.0f} ms" for name, milliseconds in story.moments.items())
-    stages = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in rendered.timings.items())
+def panels(task: Task, rendered: Rendered, record: Record) -> Mapping[str, Panel]:
+    """The pictures of the sheet by file name."""
+    before = task.photo.colors
+    found = {"before": Panel("before", Image.fromarray(before))}
+    if task.layout is not None:
+        found["layout"] = Panel("its label map", colored(task.layout, record.colors))
+    found["edited"] = Panel("the label map, painted", colored(task.edited, record.colors))
+    for kind, preview in record.previews.items():
+        found[kind] = Panel(f"{kind} preview", Image.fromarray(on_photo(before, preview, rendered.mask)))
+    found["after"] = Panel("after", Image.fromarray(rendered.pixels[..., :3]))
+    return found
+
+
+def on_photo(photo: NDArray[np.uint8], preview: Picture, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """A preview pasted through the mask, enlarged where it came reduced."""
+    image = Image.fromarray(array_of(preview)).resize((preview.width, preview.height), Image.Resampling.BILINEAR)
+    place = np.s_[preview.y : preview.y + preview.height, preview.x : preview.x + preview.width]
+    pasted = photo.copy()
+    pasted[place] = np.where(mask[place][..., None], np.asarray(image), pasted[place])
+    return pasted
+
+
+def colored(labels: NDArray[np.uint8], colors: Mapping[int, tuple[int, int, int]]) -> Image.Image:
+    """A label map in the colours of the bundle's labels."""
+    table = np.zeros((256, 3), np.uint8)
+    for label, color in colors.items():
+        table[label] = color
+    return Image.fromarray(table[labels])
+
+
+def report(task: Task, rendered: Rendered, record: Record) -> list[str]:
+    """What happened, in lines."""
+    before = task.photo.pixels
+    same = bool(np.array_equal(rendered.pixels[~rendered.mask], before[~rendered.mask]))
+    height, width = rendered.mask.shape
+    took = ", ".join(f"{name} {1000 * seconds:.0f} ms" for name, seconds in record.seconds.items())
+    stages = ", ".join(f"{name} {spent:.0f} ms" for name, spent in rendered.timings.items())
     return [
-        f"Bundle {info.bundle.name} {info.bundle.version} on {engine}; server ready in {started:.1f} s, "
-        f"photo opened in {opened:.0f} ms.",
-        f"Seen by the client: {moments}. {100 * rendered.mask.mean():.1f} % of the photo redrawn, "
-        "the rest is the photo's own, bit for bit.",
-        f"In the server: {stages}.",
+        f"Photo of {width} x {height}; {100 * rendered.mask.mean():.0f} % of it may change; "
+        f"every other pixel is {'the same' if same else 'NOT the same'}.",
+        f"Seen from the client: {took}.",
+        f"Next edit on the server: {stages}.",
     ]
 
 
-def _write(
-    out: Path, task: Task, info: v1.GetServerInfoResponse, story: Story, rendered: Rendered, lines: list[str]
-) -> None:
-    colors = {label.id: (label.color.red, label.color.green, label.color.blue) for label in info.bundle.labels}
-    pictures = {
-        "before": Image.fromarray(task.photo.colors),
-        "layout": _colored(task.layout, colors),
-        "edited-layout": _colored(task.edited, colors),
-        **story.previews,
-        "after": Image.fromarray(rendered.pixels[..., :3]),
-    }
-    for name, image in pictures.items():
-        write_png(out / f"{name}.png", np.asarray(image))
-    sheet = contact_sheet([Picture(name.replace("-", " "), image) for name, image in pictures.items()], lines)
-    write_png(out / "sheet.png", np.asarray(sheet))
+def china() -> Path:
+    """The photograph that scikit-learn ships."""
+    from sklearn import datasets
 
-
-def _colored(labels: NDArray[np.uint8] | None, colors: dict[int, tuple[int, int, int]]) -> Image.Image:
-    """Return a label map in the bundle's colours; None (nothing known) is black."""
-    table = np.array([colors.get(i, _UNKNOWN) for i in range(256)], np.uint8)
-    return Image.fromarray(table[labels]) if labels is not None else Image.new("RGB", (1, 1))
-
-
-def _pasted(photo: Photo, preview: Preview) -> Image.Image:
-    """Return the photo with a preview on it, stretched where it came reduced."""
-    whole = Image.fromarray(photo.colors)
-    picture = preview.picture
-    part = Image.fromarray(array_of(picture)[..., :3]).resize((picture.width, picture.height))
-    whole.paste(part, (picture.x, picture.y))
-    return whole
+    return Path(datasets.__file__).parent / "images" / "china.jpg"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments = tyro.cli(Config, description=__doc__)
+    sys.exit(guarded(lambda: run(arguments)))
