@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from layoutbrush.training.models.visual_semantic import VisualSemanticEncoder
 from layoutbrush.training.stages import distill, segmentation
 from layoutbrush.training.trainer.loop import LoopSettings, train
 from layoutbrush.training.trainer.stage import DataOptions
-from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+from layoutbrush.training.trainer.weights import load_weights, save_weights, stored_arguments
 
 
 def operations(network: torch.nn.Module, side: int) -> float:
@@ -95,3 +96,16 @@ def test_the_encoder_learns_from_a_teacher(tmp_path: Path) -> None:
     assert position.best < 0.85 * before.score
     with pytest.raises(FeatureError, match="--weights"):
         distill.build(settings, DataOptions(tmp_path))
+
+
+def test_a_teacher_on_a_pretrained_trunk_teaches_photos_without_labels(tmp_path: Path) -> None:
+    teacher = SegmentationNetwork(trunk={"pretrained": "squeezenet"})
+    save_weights(tmp_path / "teacher.safetensors", teacher)
+    settings = segmentation.Settings(
+        collections=("toy",), shares=(1.0,), warm=5, evaluated=2, teacher=str(tmp_path / "teacher.safetensors")
+    )
+    stage = segmentation.build(settings, DataOptions(tmp_path, batch=2, size=64))
+    train(stage, LoopSettings(tmp_path / "run", steps=3, evaluations=1, log_every=1, tensorboard=False))
+    logged = [json.loads(line) for line in (tmp_path / "run" / "curves.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(entry["soft"]) and entry["soft"] >= 0 for entry in logged if entry["group"] == "train")
+    assert "teacher" not in stage.modules

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from layoutbrush.training.metrics.features import FeatureNetwork
 from layoutbrush.training.models.visual_semantic import Residual, VisualSemanticEncoder, conv_norm
 
 
@@ -69,6 +70,21 @@ def enlarged(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
+class PretrainedTrunk(FeatureNetwork):
+    """SqueezeNet's features at 1/2, 1/4, 1/8 and 1/16, to be fine-tuned."""
+
+    channels = (64, 128, 256, 512)
+
+    def __init__(self) -> None:
+        super().__init__("squeezenet", taps=(0, 1, 2, 6), aligned=True)
+        self.arguments: dict[str, Any] = {"pretrained": self.backend}
+
+
+def make_trunk(arguments: dict[str, Any]) -> VisualSemanticEncoder | PretrainedTrunk:
+    """The encoder that the arguments name."""
+    return PretrainedTrunk() if "pretrained" in arguments else VisualSemanticEncoder(**arguments)
+
+
 class SegmentationNetwork(nn.Module):
     """Label scores of a photo at half its size.
 
@@ -77,7 +93,9 @@ class SegmentationNetwork(nn.Module):
         context: channels after the context block.
         decoder: channels at 1/8, 1/4, 1/2.
         dilations: of the context's branches at 1/16.
-        trunk: the encoder's arguments.
+        trunk: the encoder's arguments; ``{"pretrained": "squeezenet"}`` for an ImageNet trunk instead, whose weights
+        are
+            someone else's: such a network teaches, it is never shipped.
 
     forward: (B, 3, H, W) in [0, 1], H and W multiples of 16 -> logits (B, labels, H/2, W/2).
     """
@@ -91,13 +109,13 @@ class SegmentationNetwork(nn.Module):
         trunk: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.trunk = VisualSemanticEncoder(**(trunk or {}))
+        self.trunk = make_trunk(trunk or {})
         self.arguments: dict[str, Any] = {
             "labels": labels,
             "context": context,
             "decoder": list(decoder),
             "dilations": list(dilations),
-            "trunk": self.trunk.arguments,
+            "trunk": dict(self.trunk.arguments),
         }
         one, two, three, four = self.trunk.channels
         self.context = Context(four, context, dilations)
