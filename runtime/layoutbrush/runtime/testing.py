@@ -1,0 +1,151 @@
+"""For tests of servers and plugins: an editor that follows a script, and a server in a thread.
+
+with ServerThread(scripted_backend(ScriptedEditor(step_seconds=0.1))) as server:
+    client = Client(server.address)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
+from layoutbrush.runtime.errors import Cancelled
+from layoutbrush.runtime.pipeline.events import EditRequest, Event, Layer, Preview, Progress, Result
+from layoutbrush.runtime.pipeline.mask import edit_mask
+from layoutbrush.runtime.server import Running, ServerOptions, serving
+from layoutbrush.runtime.service.backend import Backend, EngineNote
+
+_POLL_SECONDS = 0.002
+
+
+@dataclass(frozen=True, eq=False)
+class ScriptedPhoto:
+    """What `ScriptedEditor.open` prepares."""
+
+    photo: NDArray[np.uint8]
+    layout: NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, bytes."""
+        return self.photo.nbytes + self.layout.nbytes
+
+
+@dataclass
+class ScriptedEditor:
+    """Fills the mask with the seed's grey, in `steps` steps of `step_seconds` each.
+
+    `hold`: where set, every step waits until this event is set. `raises`: raised by `edit` after the first step.
+    `deaf`: don't poll for cancellation inside a step, as a network in full run doesn't. What happened is counted.
+    """
+
+    steps: int = 3
+    step_seconds: float = 0.0
+    hold: threading.Event | None = None
+    raises: BaseException | None = None
+    deaf: bool = False
+    opened: int = 0
+    started: int = 0
+    finished: int = 0
+    cancelled: int = 0
+    requests: list[EditRequest] = field(default_factory=list)
+
+    def open(
+        self, photo: NDArray[np.uint8], layout: NDArray[np.uint8] | None, cancelled: Callable[[], bool]
+    ) -> ScriptedPhoto:
+        """See `service.backend.Editor`."""
+        self.opened += 1
+        return ScriptedPhoto(photo, self.segment(photo, cancelled) if layout is None else layout)
+
+    def segment(self, photo: NDArray[np.uint8], cancelled: Callable[[], bool]) -> NDArray[np.uint8]:
+        """Sky above, grass below."""
+        layout = np.zeros(photo.shape[:2], np.uint8)
+        layout[photo.shape[0] // 2 :] = 3
+        return layout
+
+    def edit(self, prepared: ScriptedPhoto, request: EditRequest, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """See `service.backend.Editor`."""
+        self.started += 1
+        self.requests.append(request)
+        mask = edit_mask(prepared.layout, request)
+        pixels = prepared.photo[mask.bounds.slices].copy()
+        pixels[mask.pixels] = request.seed % 256
+        layer = Layer(mask.bounds, pixels)
+        try:
+            for step in range(self.steps):
+                yield Progress("warp" if step == 0 else "refine", step / self.steps)
+                self._work(cancelled)
+                if self.raises is not None:
+                    raise self.raises
+            for kind in request.previews:
+                yield Preview(kind, layer)
+        except Cancelled:
+            self.cancelled += 1
+            raise
+        self.finished += 1
+        yield Result(layer, mask.pixels, {"warp": 1.0, "total": 2.0})
+
+    def _work(self, cancelled: Callable[[], bool]) -> None:
+        end = time.monotonic() + self.step_seconds
+        while time.monotonic() < end or (self.hold is not None and not self.hold.is_set()):
+            if not self.deaf and cancelled():
+                raise Cancelled
+            time.sleep(_POLL_SECONDS)
+        if cancelled():
+            raise Cancelled
+
+
+def scripted_backend(editor: ScriptedEditor | None = None, references: bool = False) -> Backend:
+    """A backend with the labels of the bundle `scenes` and no networks."""
+    note = EngineNote("scripted", note="no networks: follows a script")
+    return Backend(editor or ScriptedEditor(), "scripted", "1", STAND_IN_LABELS, [note], references)
+
+
+class ServerThread:
+    """A server on a free port of this machine, in a thread of its own, inside a context."""
+
+    def __init__(self, backend: Backend | None = None, options: ServerOptions | None = None) -> None:
+        self._backend = backend or scripted_backend()
+        self._options = options or ServerOptions(port=0)
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self.running: Running | None = None
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return "" if self.running is None else self.running.address
+
+    def __enter__(self) -> ServerThread:
+        self._thread.start()
+        if not self._ready.wait(30.0) or self.running is None:
+            raise RuntimeError("the server did not start")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(30.0)
+
+    def drain(self, seconds: float) -> None:
+        """Begin to drain, as SIGTERM does; returns at once."""
+        if self._loop is not None and self.running is not None:
+            asyncio.run_coroutine_threadsafe(self.running.drain(seconds), self._loop)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with serving(self._options, self._backend) as self.running:
+                self._ready.set()
+                await self._stop.wait()
+        finally:
+            self._ready.set()
