@@ -55,6 +55,11 @@ def look_up(image: UInt8, tables: UInt8) -> UInt8:
     return np.asarray(cv2.LUT(image, tables[None]), np.uint8)
 
 
+def pasted(below: UInt8, above: UInt8, where: Bool) -> UInt8:
+    """`above` where the mask is True, `below` elsewhere; (H, W, 3) or (H, W)."""
+    return np.asarray(cv2.copyTo(above, where.view(np.uint8), below.copy()), np.uint8)
+
+
 def sample(image: UInt8, positions: Float, nearest: bool = False) -> UInt8:
     """Image values at (H, W, 2) float32 (x, y) positions; the border is mirrored."""
     mode = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR

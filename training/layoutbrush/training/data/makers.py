@@ -114,8 +114,8 @@ def foreign(rng: np.random.Generator, crop: Crop, donor: Crop, area: tuple[float
     excluded = cv.dilate(mask if rng.random() < 0.7 else where, EXCLUDED_RIM)
     return Task(
         kind="foreign",
-        image=np.where(where[..., None], content, crop.image),
-        layout=np.where(where, labels, crop.labels),
+        image=cv.pasted(crop.image, content, where),
+        layout=cv.pasted(crop.labels, labels, where),
         truth=crop.image,
         edited=crop.labels,
         mask=mask,
@@ -140,8 +140,8 @@ def fill(rng: np.random.Generator, crop: Crop, area: tuple[float, float]) -> Tas
     mask = grown_mask(rng, where)
     return Task(
         kind="fill",
-        image=np.where(where[..., None], content, crop.image),
-        layout=np.where(where, labels, crop.labels),
+        image=cv.pasted(crop.image, content, where),
+        layout=cv.pasted(crop.labels, labels, where),
         truth=crop.image,
         edited=crop.labels,
         mask=mask,
@@ -153,7 +153,7 @@ def _plain(rng: np.random.Generator, image: UInt8) -> UInt8:
     """A picture of one random colour, or of noise about one."""
     color = rng.integers(0, 256, 3).astype(np.int16)
     if rng.random() < 0.6:
-        return np.broadcast_to(color.astype(np.uint8), image.shape)
+        return np.full_like(image, color.astype(np.uint8))
     noisy: UInt8 = np.clip(color + rng.integers(-40, 41, image.shape, np.int16), 0, 255).astype(np.uint8)
     return noisy
 
