@@ -46,8 +46,8 @@ class FeaturePyramid(nn.Module):
         widths: channels to emit at each scale, e.g. {8: 20, 4: 20, 2: 12, 1: 0}.
         width: channels of the first level; deeper levels have 2, 3 and 4 times as many.
 
-    forward: stack (B, inputs, H, W), layout (B, layout_channels, H, W) -> {scale: (B, widths[scale], H/scale, W/scale)}.
-    The emitting convolutions start small, so that training starts from the fixed parts of the features.
+    forward: stack (B, inputs, H, W), layout (B, layout_channels, H, W) -> {scale: (B, widths[scale], H/scale,
+    W/scale)}. The emitting convolutions start small, so that training starts from the fixed parts of the features.
     """
 
     def __init__(self, inputs: int, layout_channels: int, widths: dict[int, int], width: int = 32) -> None:
@@ -67,7 +67,8 @@ class FeaturePyramid(nn.Module):
             {str(s): nn.Conv2d(channels[s], n, 1) for s, n in widths.items() if n and s in channels}
         )
         for head in self.emit.values():
-            assert isinstance(head, nn.Conv2d) and head.bias is not None
+            assert isinstance(head, nn.Conv2d)
+            assert head.bias is not None
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
 

@@ -53,8 +53,8 @@ class VisualSemanticEncoder(nn.Module):
         channels: of f1..f4.
         blocks: residual blocks on each level.
 
-    forward: (B, 3, H, W) float in [0, 1], H and W multiples of 16 -> (f1, f2, f3, f4), each (B, channels[i], H / 2^(i+1),
-    W / 2^(i+1)), >= 0.
+    forward: (B, 3, H, W) float in [0, 1], H and W multiples of 16 -> (f1, f2, f3, f4), each (B, channels[i], H /
+    2^(i+1), W / 2^(i+1)), >= 0.
     """
 
     def __init__(self, channels: Sequence[int] = (24, 48, 96, 144), blocks: Sequence[int] = (0, 1, 1, 1)) -> None:
