@@ -27,7 +27,7 @@ def bench_graphs(
         if "segment" in editor.manifest.graphs:
             yield _row("segment", size, None, median_ms(partial(engine.run, "segment", {"image": image}), repeats))
         yield _row("encode_image", size, None, median_ms(partial(engine.run, "encode_image", encode), repeats))
-        features = engine.run("encode_image", encode, tuple(KEYS))
+        features = engine.run("encode_image", encode, KEYS)
         for share in shares:
             edited, bounds = painted(layout, share)
             mask = np.zeros((1, size, size), np.bool_)

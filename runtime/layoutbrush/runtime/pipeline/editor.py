@@ -40,6 +40,9 @@ from layoutbrush.runtime.pipeline.scene import Prepared, Scene, make_scene
 OVERVIEW = 512
 """Longest side of the reduced maps from which the region of interest is chosen."""
 
+SMALL = 384 * 384
+"""Pixels of a photo that is always worked on as a whole: its features are there, and a part would save little."""
+
 
 @dataclass(frozen=True)
 class EditorOptions:
@@ -79,11 +82,10 @@ class _Clock:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """One edit cut down to a window of a scene (network pixels), with the maps that the graphs want."""
+    """One edit in a scene, with the maps that the graphs want, padded as the scene is."""
 
     mask: Mask
     scene: Scene
-    window: Bounds
     edited: NDArray[np.int32]  # (1, h, w)
     inside: BoolMap  # (1, h, w)
     source: BoolMap  # (1, h, w)
@@ -158,7 +160,7 @@ class Editor:
             region = self._region(prepared, request, mask)
         with clock.stage("encode"):
             scene = self._scene(prepared, region)
-            task = self._cut(prepared, request, mask, scene)
+            task = self._task(request, mask, scene)
         yield Progress("warp", 0.15)
         with clock.stage("warp"):
             warped = self._warp(task, request.seed)
@@ -181,11 +183,9 @@ class Editor:
         return resample.network_extent(region, self.scale, self.manifest.smallest)
 
     def _region(self, prepared: Prepared, request: EditRequest, mask: Mask) -> Bounds:
-        """Return the region of the photo whose scene this edit works in: all of a small photo, a part of a large
-        one.
-        """
+        """Return the region of the photo that this edit works in: the mask and enough around it."""
         whole = Bounds.of(prepared.extent)
-        if self._network_extent(whole.extent) == whole.extent:
+        if whole.area <= SMALL and self._network_extent(whole.extent) == whole.extent:
             return whole
         small = whole.extent.scaled(min(1.0, OVERVIEW / whole.extent.longer))
         source = np.ones(small.shape, np.bool_)
@@ -202,8 +202,8 @@ class Editor:
             prepared.keep(scene)
         return scene
 
-    def _cut(self, prepared: Prepared, request: EditRequest, mask: Mask, scene: Scene) -> _Task:
-        """Return the maps of the edit at the scene's scale, cut to a window around the mask."""
+    def _task(self, request: EditRequest, mask: Mask, scene: Scene) -> _Task:
+        """Return the maps of the edit at the scene's scale."""
         region, extent, padded = scene.region, scene.extent, scene.padded
         edited = resample.pad(resample.scale_labels(request.edited[region.slices], extent), padded, edge=True)
         inside = resample.pad(resample.any_owned(mask.crop(region), extent), padded, edge=False)
@@ -212,20 +212,15 @@ class Editor:
         if request.exclude is not None:
             excluded = resample.any_owned(request.exclude[region.slices], extent)
             source[: extent.height, : extent.width] &= ~grow(excluded, EXCLUDE_RIM)
-        window = Bounds.of(padded)
-        if scene.native:
-            local = mask.bounds.moved(-region.x, -region.y)
-            layout = scene.layout[0]
-            window = choose_region(local, padded, layout, edited, source, self.options.margin)
-        rows, columns = window.slices
-        follow = edited[rows, columns].astype(np.int32)
-        return _Task(mask, scene, window, follow[None], inside[None, rows, columns], source[None, rows, columns])
+        return _Task(mask, scene, edited.astype(np.int32)[None], inside[None], source[None])
 
     # Running the graphs
 
     def _warp(self, task: _Task, seed: int) -> Arrays:
         inputs: dict[str, Array] = {
-            **task.scene.window(task.window),
+            **task.scene.features,
+            "image": task.scene.image,
+            "layout": task.scene.layout,
             "edited": task.edited,
             "mask": task.inside,
             "source": task.source,
@@ -236,7 +231,7 @@ class Editor:
     def _refine(self, task: _Task, warped: Arrays, coarse: bool) -> Arrays:
         inputs: dict[str, Array] = {
             "warped": warped["warped"],
-            "image": task.scene.window(task.window)["image"],
+            "image": task.scene.image,
             "edited": task.edited,
             "mask": task.inside,
             "confidence": warped["confidence"],
@@ -257,7 +252,7 @@ class Editor:
         if not scene.native:
             near = _reduced(near, scene.region.extent, scene.extent)
             to = near.extent
-        pixels = resample.to_bytes(planes[0][(slice(None), *near.moved(-task.window.x, -task.window.y).slices)])
+        pixels = resample.to_bytes(planes[0][(slice(None), *near.slices)])
         if scene.native:
             pixels = np.where(task.mask.pixels[..., None], pixels, prepared.photo[bounds.slices])
         if to.longer > request.preview_side:
@@ -271,9 +266,9 @@ class Editor:
         """Return the mask's bounds as the networks want them, uint8 (h, w, 3)."""
         scene, bounds = task.scene, task.mask.bounds
         if scene.native:
-            near = bounds.moved(-scene.region.x - task.window.x, -scene.region.y - task.window.y)
+            near = bounds.moved(-scene.region.x, -scene.region.y)
             return resample.to_bytes(refined["refined"][0][(slice(None), *near.slices)])
-        height, width = scene.extent.shape  # the window is the whole scene; what was padded falls away
+        height, width = scene.extent.shape  # what was padded falls away
         networks = Networks(
             scene.region,
             scene.extent,

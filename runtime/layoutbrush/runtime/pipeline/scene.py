@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,11 +15,11 @@ from layoutbrush.runtime.manifest import Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import LabelMap, Photo
 
-KEYS = {"keys_8": 8, "keys_4": 4, "keys_2": 2, "keys_1": 1}
-"""Outputs of `encode_image` with the number of network pixels, a side, that one of their vectors stands for."""
+KEYS = ("keys_8", "keys_4", "keys_2", "keys_1")
+"""Outputs of `encode_image`: features at 1/8, 1/4, 1/2 and full size."""
 
-MAX_SCENES = 2
-"""Scenes kept for one document, the latest used ones (one of 512 x 512 is some tens of megabytes)."""
+MAX_BYTES = 160 << 20
+"""Scenes kept for one document, the latest used ones (one of 512 x 512 is about 60 MB); one is always kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +27,7 @@ class Scene:
     """`region` of the photo at `extent` network pixels, padded to `padded`.
 
     `image`: float32 (1, 3, H, W) in [0, 1]. `layout`: int32 (1, H, W). `features`: what `encode_image` made of them.
+    Features hold positions within their region: those of a part can't be cut out of those of the whole.
     """
 
     region: Bounds
@@ -42,17 +42,10 @@ class Scene:
         """True where a network pixel is a photo pixel."""
         return self.extent == self.region.extent
 
-    def window(self, bounds: Bounds) -> Mapping[str, NDArray[np.generic]]:
-        """Return image, layout and features cut to `bounds` (network pixels of this scene, on the grid of 16)."""
-        rows, columns = bounds.slices
-        cut: dict[str, NDArray[np.generic]] = {
-            "image": self.image[:, :, rows, columns],
-            "layout": self.layout[:, rows, columns],
-        }
-        for name, step in KEYS.items():
-            near = Bounds(bounds.x // step, bounds.y // step, bounds.width // step, bounds.height // step).slices
-            cut[name] = self.features[name][:, near[0], near[1]]
-        return cut
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(array.nbytes for array in (self.image, self.layout, *self.features.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +70,7 @@ class Prepared:
     def nbytes(self) -> int:
         """Bytes held, about."""
         with self._lock:
-            scenes = list(self._scenes.values())
-        arrays = [array for scene in scenes for array in (scene.image, scene.layout, *scene.features.values())]
-        return self.photo.nbytes + self.layout.nbytes + sum(array.nbytes for array in arrays)
+            return self.photo.nbytes + self.layout.nbytes + sum(scene.nbytes for scene in self._scenes.values())
 
     def find(self, region: Bounds, extent: Extent) -> Scene | None:
         """Return a scene made before."""
@@ -93,7 +84,7 @@ class Prepared:
         """Keep a scene for later edits."""
         with self._lock:
             self._scenes[scene.region, scene.extent] = scene
-            while len(self._scenes) > MAX_SCENES:
+            while len(self._scenes) > 1 and sum(kept.nbytes for kept in self._scenes.values()) > MAX_BYTES:
                 self._scenes.popitem(last=False)
 
 
@@ -105,5 +96,5 @@ def make_scene(
     image = resample.to_planes(resample.pad(resample.scale_photo(photo, region, extent), padded, edge=True))
     labels = resample.pad(resample.scale_labels(layout[region.slices], extent), padded, edge=True)
     values = np.ascontiguousarray(labels.astype(np.int32)[None])
-    features = engine.run("encode_image", {"image": image, "layout": values}, tuple(KEYS))
+    features = engine.run("encode_image", {"image": image, "layout": values}, KEYS)
     return Scene(region, extent, padded, image, values, features)
