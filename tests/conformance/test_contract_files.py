@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_every_field_is_described(repository: Path) -> None:
     bare = []
     for path in sorted((repository / "proto" / "layoutbrush" / "v1").glob("*.proto")):
         lines = path.read_text(encoding="utf-8").splitlines()
-        for above, line in zip(lines, lines[1:], strict=False):
+        for above, line in pairwise(lines):
             number = "=" in line and line.rstrip().endswith(";") and not line.startswith(("syntax", "import"))
             scalar = line.split()[:1] in (["uint32"], ["uint64"], ["int32"], ["float"], ["bytes"], ["string"], ["bool"])
             if number and scalar and not above.strip().startswith("//"):

@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from layoutbrush import v1
 from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
 from layoutbrush.runtime.errors import Cancelled
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, Layer, Preview, Progress, Result
@@ -23,6 +25,28 @@ from layoutbrush.runtime.server import Running, ServerOptions, serving
 from layoutbrush.runtime.service.backend import Backend, EngineNote
 
 _POLL_SECONDS = 0.002
+_ORDERS = {1: v1.CHANNEL_ORDER_GRAY, 3: v1.CHANNEL_ORDER_RGB, 4: v1.CHANNEL_ORDER_RGBA}
+_TYPES = {
+    "|u1": v1.DATA_TYPE_UINT8,
+    "<u2": v1.DATA_TYPE_UINT16,
+    "<f2": v1.DATA_TYPE_FLOAT16,
+    "<f4": v1.DATA_TYPE_FLOAT32,
+}
+
+
+def raw_layer(kind: v1.LayerKind, values: NDArray[Any], x: int = 0, y: int = 0, reference_id: str = "") -> v1.Layer:
+    """A message with the raw pixels of an array (h, w) or (h, w, 1, 3 or 4)."""
+    form = v1.PixelFormat(
+        channel_order=_ORDERS[values.shape[2] if values.ndim == 3 else 1], data_type=_TYPES[values.dtype.str]
+    )
+    return v1.Layer(
+        kind=kind,
+        bounds=v1.Bounds(x=x, y=y, width=values.shape[1], height=values.shape[0]),
+        encoding=v1.ENCODING_RAW,
+        format=form,
+        data=values.tobytes(),
+        reference_id=reference_id,
+    )
 
 
 @dataclass(frozen=True, eq=False)
