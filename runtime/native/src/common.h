@@ -13,10 +13,8 @@ namespace saw = contract::sparse_attention_warp;
 
 constexpr int kMaxParticles = kis::kParticlesMax;
 constexpr int kMaxSamples = kis::kSamplesMax;
-// Longest candidate list: the particles of a query and of its 8 neighbours, and its samples.
-constexpr int kListCapacity = 9 * kMaxParticles + kMaxSamples + 16;
-
-static_assert(kListCapacity >= kis::kMaxInit + kMaxParticles, "the first iteration's list must fit too");
+// Slots are kept in multiples of this; those beyond the particles hold INT64_MIN.
+inline int slots_for(int particles) { return particles <= 4 ? 4 : particles <= 8 ? 8 : 16; }
 
 inline uint32_t pack(int y, int x) { return static_cast<uint32_t>(y) << 16 | static_cast<uint32_t>(x); }
 inline int unpack_y(uint32_t packed) { return static_cast<int32_t>(packed) >> 16; }

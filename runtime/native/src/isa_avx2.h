@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "vectors.h"
+
 namespace layoutbrush {
 namespace {
 
@@ -11,40 +13,53 @@ constexpr const char* kName = "avx2";
 constexpr int kKeyBias = 0;
 inline void prefetch(const void* address) { _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T0); }
 
-inline int32_t horizontal_sum(__m256i v) {
-  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
-  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-  return _mm_cvtsi128_si32(s);
+inline unsigned mask_bits(I32x4 mask) {
+  return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(reinterpret_cast<__m128i>(mask))));
+}
+inline unsigned mask_bits(I64x4 mask) {
+  return static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(reinterpret_cast<__m256i>(mask))));
 }
 
+// Eight features to 32-bit integers: rounded half to even, clamped; NaN to 0.
+inline __m256i quantise8(const float* from, float scale) {
+  const __m256 raw = _mm256_loadu_ps(from);
+  const __m256 low = _mm256_max_ps(_mm256_mul_ps(raw, _mm256_set1_ps(scale)), _mm256_set1_ps(-127.0f));
+  const __m256 v = _mm256_and_ps(_mm256_min_ps(low, _mm256_set1_ps(127.0f)), _mm256_cmp_ps(raw, raw, _CMP_ORD_Q));
+  return _mm256_cvtps_epi32(v);
+}
+// Sixteen features to bytes.
+inline void quantise16(const float* from, float scale, int8_t* to) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(quantise8(from, scale), quantise8(from + 8, scale)), 0xd8);
+  const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+}
+inline void add_bias16(uint8_t*) {}
+inline int32_t sum16(const int8_t*) { return 0; }
+
+inline __m128i folded(__m256i v) { return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)); }
+
+// A quantised query, ready to be multiplied with rows of keys.
 template <int Bytes>
 struct Row {
   __m256i query[Bytes / 16];
   Row(const int8_t* q, int32_t) {
-    for (int i = 0; i < Bytes / 16; ++i)
-      query[i] = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q) + i));
+    for (int i = 0; i < Bytes / 16; ++i) query[i] = widened(reinterpret_cast<const uint8_t*>(q) + 16 * i);
   }
-  int32_t dot(const uint8_t* key) const {
-    __m256i sum = _mm256_setzero_si256();
-    for (int i = 0; i < Bytes / 16; ++i) {
-      const __m256i k = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(key) + i));
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(query[i], k));
-    }
-    return horizontal_sum(sum);
+
+  static __m256i widened(const uint8_t* bytes) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  }
+  __m128i partial(const uint8_t* key) const {
+    __m256i sum = _mm256_madd_epi16(query[0], widened(key));
+    for (int i = 1; i < Bytes / 16; ++i)
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(query[i], widened(key + 16 * i)));
+    return folded(sum);
+  }
+  I32x4 dots(const uint8_t* a, const uint8_t* b, const uint8_t* c, const uint8_t* d) const {
+    const __m128i ab = _mm_hadd_epi32(partial(a), partial(b)), cd = _mm_hadd_epi32(partial(c), partial(d));
+    return reinterpret_cast<I32x4>(_mm_hadd_epi32(ab, cd));
   }
 };
-
-inline bool contains(const uint32_t* list, int n, uint32_t value) {
-  const __m256i wanted = _mm256_set1_epi32(static_cast<int>(value));
-  for (int i = 0; i < n; i += 8) {
-    const __m256i some = _mm256_load_si256(reinterpret_cast<const __m256i*>(list + i));
-    unsigned hits = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(some, wanted))));
-    if (n - i < 8) hits &= (1u << (n - i)) - 1u;
-    if (hits) return true;
-  }
-  return false;
-}
 
 }  // namespace
 }  // namespace layoutbrush

@@ -30,8 +30,8 @@ struct Search {
 };
 
 struct State {  // particles of every query, best first
-  const Ranked* previous;  // (H, W, M)
-  Ranked* current;         // (H, W, M)
+  const Ranked* previous;  // (H, W, slots_for(particles))
+  Ranked* current;         // likewise
 };
 
 struct Step {

@@ -1,38 +1,41 @@
 // Features -> int8: clamp(round_half_even(v * scale), -127, 127), NaN -> 0, rows padded with zeros.
 #pragma once
-#include <cstring>
-
 #include "common.h"
 
 namespace layoutbrush {
 namespace {
 
-// Adding and subtracting 1.5 * 2^23 rounds half to even while |v| < 2^22, which the clamp assures.
-inline int quantise(float value, float scale) {
+// One value; adding and subtracting 1.5 * 2^23 rounds half to even while |v| < 2^22, which the clamp assures.
+inline int8_t quantise(float value, float scale) {
   float v = value * scale;
   v = v < 127.0f ? v : 127.0f;  // NaN takes the 127
   v = v > -127.0f ? v : -127.0f;
   const float rounded = (v + 12582912.0f) - 12582912.0f;
-  return value == value ? static_cast<int>(rounded) : 0;
+  return static_cast<int8_t>(value == value ? static_cast<int>(rounded) : 0);
 }
 
-inline void quantise_keys(const float* source, int64_t rows, int channels, int row_bytes, float scale, uint8_t* out) {
+inline void quantise_row(const float* source, int channels, int row_bytes, float scale, int8_t* out) {
+  int c = 0;
+  for (; c + 16 <= channels; c += 16) quantise16(source + c, scale, out + c);
+  for (; c < channels; ++c) out[c] = quantise(source[c], scale);
+  for (; c < row_bytes; ++c) out[c] = 0;
+}
+
+void quantise_keys(const float* source, int64_t rows, int channels, int row_bytes, float scale, uint8_t* out) {
   for (int64_t row = 0; row < rows; ++row, source += channels, out += row_bytes) {
-    for (int c = 0; c < channels; ++c) out[c] = static_cast<uint8_t>(quantise(source[c], scale) + kKeyBias);
-    for (int c = channels; c < row_bytes; ++c) out[c] = 0;
+    quantise_row(source, channels, row_bytes, scale, reinterpret_cast<int8_t*>(out));
+    if (kKeyBias)
+      for (int c = 0; c < row_bytes; c += 16) add_bias16(out + c);
   }
 }
 
-inline void quantise_queries(const float* source, int rows, int channels, int row_bytes, float scale, int8_t* out,
-                             int32_t* corrections) {
+void quantise_queries(const float* source, int rows, int channels, int row_bytes, float scale, int8_t* out,
+                      int32_t* corrections) {
   for (int row = 0; row < rows; ++row, source += channels, out += row_bytes) {
+    quantise_row(source, channels, row_bytes, scale, out);
     int32_t sum = 0;
-    for (int c = 0; c < channels; ++c) {
-      const int q = quantise(source[c], scale);
-      sum += q;
-      out[c] = static_cast<int8_t>(q);
-    }
-    for (int c = channels; c < row_bytes; ++c) out[c] = 0;
+    if (kKeyBias)
+      for (int c = 0; c < row_bytes; c += 16) sum += sum16(out + c);
     corrections[row] = -kKeyBias * sum;
   }
 }

@@ -1,6 +1,7 @@
 // KeyIndexSampling: checks a call, quantises, and drives the passes of one schedule over the thread pool.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "errors.h"
@@ -11,8 +12,10 @@
 namespace layoutbrush {
 namespace {
 
-constexpr int kBandRows = 64;  // of the in-place scan; fixed, so that the result does not depend on the threads
 constexpr int kKeysPerTask = 4096;
+// Bands of the in-place scan: contiguous rows with about an equal share of the queries. They depend on the masks
+// alone, so the result does not depend on the threads.
+constexpr int kBands = 8, kFewestBandRows = 16, kMostBandRows = 64;
 
 int32_t integer_penalty(const LbSampling& c) {
   const double scale = c.scale;
@@ -68,8 +71,8 @@ class Driver {
   Driver(const LbSampling& call, int64_t element)
       : c_(call), b_(element), kernels_(kernels_for(call.isa)), threads_(resolve_threads(call.threads)),
         queries_(call.height * call.width), keys_(call.key_height * call.key_width),
-        row_bytes_(padded(call.channels)), row_begin_(call.height + 1), first_(queries_ * call.particles * sizeof(Ranked)),
-        second_(queries_ * call.particles * sizeof(Ranked)), key_rows_(keys_ * row_bytes_) {}
+        row_bytes_(padded(call.channels)), slots_(slots_for(call.particles)), row_begin_(call.height + 1),
+        first_(queries_ * slots_ * sizeof(Ranked)), second_(queries_ * slots_ * sizeof(Ranked)), key_rows_(keys_ * row_bytes_) {}
 
   void run() {
     list_active();
@@ -102,14 +105,30 @@ class Driver {
 
   void list_active() {
     const uint8_t* mask = c_.query_mask ? c_.query_mask + b_ * queries_ : nullptr;
-    const int width = static_cast<int>(c_.width);
-    active_x_.reserve(mask ? 0 : queries_);
+    const int64_t width = c_.width;
     for (int64_t y = 0; y < c_.height; ++y) {
-      row_begin_[y] = static_cast<int32_t>(active_x_.size());
-      for (int x = 0; x < width; ++x)
-        if (!mask || mask[y * width + x]) active_x_.push_back(x);
+      int32_t count = mask ? 0 : static_cast<int32_t>(width);
+      for (int64_t x = 0; mask && x < width; ++x) count += mask[y * width + x] != 0;
+      row_begin_[y + 1] = row_begin_[y] + count;
     }
-    row_begin_[c_.height] = static_cast<int32_t>(active_x_.size());
+    active_x_.reset(new int32_t[active() + 1]);
+    rows([&](int y) {
+      int32_t* to = active_x_.get() + row_begin_[y];
+      const bool any = row_begin_[y + 1] != row_begin_[y];
+      for (int x = 0; any && x < width; ++x)
+        if (!mask || mask[y * width + x]) *to++ = x;
+    });
+    list_bands();
+  }
+
+  void list_bands() {
+    const int share = (active() + kBands - 1) / kBands, height = static_cast<int>(c_.height);
+    bands_ = {0};
+    for (int y = 1; y < height; ++y) {
+      const int begin = bands_.back(), held = row_begin_[y] - row_begin_[begin];
+      if (y - begin >= kMostBandRows || (y - begin >= kFewestBandRows && held >= share)) bands_.push_back(y);
+    }
+    bands_.push_back(height);
   }
 
   void fill_search(int8_t* query_rows, int32_t* corrections) {
@@ -129,7 +148,7 @@ class Driver {
     s_.query_labels = c_.query_labels + b_ * queries_;
     s_.query_mask = c_.query_mask ? c_.query_mask + b_ * queries_ : nullptr;
     s_.row_begin = row_begin_.data();
-    s_.active_x = active_x_.data();
+    s_.active_x = active_x_.get();
     s_.init = c_.init ? c_.init + b_ * queries_ * c_.init_count : nullptr;
     s_.seed = static_cast<uint32_t>(c_.seed);
     const double scale = c_.scale;
@@ -178,12 +197,10 @@ class Driver {
 
   void scan(int iteration, int pass) {
     const Step step = next_step(iteration, pass);
-    const int height = static_cast<int>(c_.height);
-    parallel_for((height + kBandRows - 1) / kBandRows, threads_, [&](int64_t band) {
-      const int begin = static_cast<int>(band) * kBandRows, end = std::min(height, begin + kBandRows);
-      kernels_.scan_band(s_, state_, step, begin, end);
+    parallel_for(static_cast<int64_t>(bands_.size()) - 1, threads_, [&](int64_t band) {
+      kernels_.scan_band(s_, state_, step, bands_[band], bands_[band + 1]);
       if (pass == c_.propagations - 1)
-        for (int y = begin; y < end; ++y) emit(iteration, y);
+        for (int y = bands_[band]; y < bands_[band + 1]; ++y) emit(iteration, y);
     });
   }
 
@@ -201,22 +218,31 @@ class Driver {
     if (slot < 0) return;
     const int m = c_.particles;
     const int64_t first = ((b_ * c_.keep + slot) * queries_ + int64_t(y) * c_.width) * m;
-    const Ranked* state = state_.current + int64_t(y) * c_.width * m;
     int32_t* keys = c_.keys + first;
     float* scores = c_.scores + first;
-    const uint8_t* mask = s_.query_mask ? s_.query_mask + int64_t(y) * c_.width : nullptr;
-    for (int64_t x = 0; x < c_.width; ++x) {
-      if (mask && !mask[x]) {
-        const auto own = static_cast<int32_t>(pack(std::min(y, s_.key_height - 1), smaller(static_cast<int>(x), s_.key_width - 1)));
-        for (int j = 0; j < m; ++j) keys[x * m + j] = own, scores[x * m + j] = 0.0f;
-        continue;
-      }
+    if (s_.query_mask) emit_masked_out(y, keys, scores);
+    const Ranked* state = state_.current + int64_t(y) * c_.width * slots_;
+    for (int i = row_begin_[y]; i < row_begin_[y + 1]; ++i) {
+      const int64_t x = active_x_[i];
       for (int j = 0; j < m; ++j) {
-        const Ranked r = state[x * m + j];
+        const Ranked r = state[x * slots_ + j];
         keys[x * m + j] = static_cast<int32_t>(packed_of(r));
         scores[x * m + j] = is_filler(r) ? kis::kFillerScore : static_cast<float>(score_of(r)) * score_unit_;
       }
     }
+  }
+
+  // The whole row as if it were masked out: own coordinates, scores 0.
+  void emit_masked_out(int y, int32_t* keys, float* scores) {
+    const int m = c_.particles, last_x = s_.key_width - 1;
+    const auto row = static_cast<int32_t>(pack(std::min(y, s_.key_height - 1), 0));
+    if (m == 4) {
+      for (int x = 0; x < s_.width; ++x)
+        for (int j = 0; j < 4; ++j) keys[x * 4 + j] = row | std::min(x, last_x);
+    } else {
+      for (int64_t x = 0; x < s_.width; ++x) std::fill_n(keys + x * m, m, row | smaller(static_cast<int>(x), last_x));
+    }
+    std::fill_n(scores, int64_t(s_.width) * m, 0.0f);
   }
 
   const LbSampling& c_;
@@ -224,8 +250,9 @@ class Driver {
   const Kernels& kernels_;
   const int threads_;
   const int64_t queries_, keys_;
-  const int row_bytes_;
-  std::vector<int32_t> row_begin_, active_x_;
+  const int row_bytes_, slots_;
+  std::vector<int32_t> row_begin_, bands_;
+  std::unique_ptr<int32_t[]> active_x_;
   Scratch first_, second_, key_rows_;
   Search s_{};
   State state_{};

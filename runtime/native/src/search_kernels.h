@@ -1,15 +1,12 @@
-// Both schedules of KeyIndexSampling on one row or band, over the Row and contains() of the including variant.
+// Both schedules of KeyIndexSampling on one row or band, over the Row and mask_bits() of the including variant.
+// Candidates are handled four at a time. A candidate that equals a present particle is dropped before it is scored; any
+// other duplicate is found on insertion, where its rank equals one in the list.
 #pragma once
 #include "kernels.h"
+#include "vectors.h"
 
 namespace layoutbrush {
 namespace {
-
-// Distinct candidates of one query. The first `known` are its present particles, which need no evaluation.
-struct Candidates {
-  alignas(64) uint32_t packed[kListCapacity];
-  int count, known;
-};
 
 struct ByteCodes {
   using Type = uint8_t;
@@ -28,31 +25,76 @@ struct WideCodes {
   static int32_t masked(const Search& s) { return s.wide_masked; }
 };
 
-template <int Bytes, class Codes>
+// Four candidates of one query: coordinates, rows in the key grid, and which lanes count.
+struct Group {
+  I32x4 packed, index, alive;
+};
+
+// A query whose candidates are known and whose keys are on their way into the cache.
+struct Pending {
+  static constexpr int kGroups = 9 * kMaxParticles / kLanes + kMaxSamples / kLanes;
+  Group groups[kGroups];
+  int count, x, slot;
+};
+
+static_assert(Pending::kGroups * kLanes >= kis::kMaxInit + kMaxParticles, "the first iteration's list must fit too");
+
+// The best particles of a query, best first. Slots from `particles` on stay empty.
+template <int Groups>
+class Best {
+ public:
+  Best(const Ranked* from, int particles) : particles_(particles) {
+    for (int g = 0; g < Groups; ++g) store(slots_ + g * kLanes, load(from + g * kLanes));
+  }
+
+  Ranked worst() const { return slots_[particles_ - 1]; }
+
+  void insert(Ranked r) {
+    if (Groups == 1) return insert_vector(r);
+    int j = particles_ - 1;
+    while (j > 0 && r > slots_[j - 1]) --j;
+    if (j > 0 && r == slots_[j - 1]) return;  // already here
+    for (int k = particles_ - 1; k > j; --k) slots_[k] = slots_[k - 1];
+    slots_[j] = r;
+  }
+
+  void save(Ranked* to) {
+    if (Groups == 1 && particles_ < kLanes)
+      for (int j = particles_; j < kLanes; ++j) slots_[j] = INT64_MIN;
+    for (int g = 0; g < Groups; ++g) store(to + g * kLanes, load(slots_ + g * kLanes));
+  }
+
+ private:
+  void insert_vector(Ranked r) {
+    const I64x4 all = load(slots_), fresh = splat64(r);
+    if (mask_bits(all == fresh)) return;
+    const I64x4 above = all > fresh;
+    const I64x4 above_before{-1, above[0], above[1], above[2]}, before{0, all[0], all[1], all[2]};
+    store(slots_, select(above, all, select(above_before, fresh, before)));
+  }
+
+  alignas(32) Ranked slots_[Groups * kLanes];
+  const int particles_;
+};
+
+template <int Bytes, class Codes, int Groups>
 class Searcher {
  public:
   explicit Searcher(const Search& search)
-      : s_(search), codes_(Codes::of(search)), masked_(Codes::masked(search)),
-        last_x_(search.key_width - 1), last_y_(search.key_height - 1) {}
+      : s_(search), codes_(Codes::of(search)), masked_(splat(Codes::masked(search))), stride_(Groups * kLanes),
+        last_x_(splat(search.key_width - 1)), last_y_(splat(search.key_height - 1)), key_width_(splat(search.key_width)) {}
 
   void start_row(Ranked* current, int y) const {
     const uint32_t stream = iteration_stream(s_.seed, 0);
-    Candidates list;
-    for_row(y, [&](int x, int slot) {
-      list.count = list.known = 0;
-      const int64_t query = int64_t(y) * s_.width + x;
-      for (int j = 0; j < s_.init_count; ++j) {
-        const auto packed = static_cast<uint32_t>(s_.init[query * s_.init_count + j]);
-        add(list, unpack_y(packed), unpack_x(packed));
-      }
-      const uint32_t random = query_stream(stream, static_cast<uint32_t>(query));
-      for (uint32_t j = 0; j < static_cast<uint32_t>(s_.particles); ++j)
-        add(list, below(mix(random ^ (2 * j + 1)), s_.key_height), below(mix(random ^ (2 * j)), s_.key_width));
-      Ranked* own = current + query * s_.particles;
-      const Ranked filler = rank(kFillerInt, pack(clamp(y, last_y_), clamp(x, last_x_)));
-      for (int j = 0; j < s_.particles; ++j) own[j] = filler;
-      evaluate(list, own, query, slot);
-    });
+    Pending ring[kAhead];
+    pipeline(y, ring, true, [&](Pending& p) { gather_start(p, y, stream); },
+             [&](Pending& p) {
+               Ranked* own = current + at(y, p.x);
+               const Ranked filler =
+                   rank(kFillerInt, pack(smaller(y, s_.key_height - 1), smaller(p.x, s_.key_width - 1)));
+               for (int j = 0; j < stride_; ++j) own[j] = j < s_.particles ? filler : INT64_MIN;
+               evaluate(p, own, own, y);
+             });
   }
 
   // One pass of the in-place scan over the rows [y_begin, y_end): rows already visited, and the pixel before this
@@ -70,157 +112,188 @@ class Searcher {
     static constexpr int kDx[12] = {-1, 1, 0, 0, -1, 1, 0, 0, -1, 1, -1, 1};
     static constexpr int kDy[12] = {0, 0, -1, 1, 0, 0, -1, 1, -1, -1, 1, 1};
     const uint32_t stream = iteration_stream(s_.seed, step.iteration);
-    Candidates ring[kAhead];
+    Pending ring[kAhead];
     pipeline(y, ring, true,
-             [&](Candidates& list, int x) {
-               const int64_t query = int64_t(y) * s_.width + x;
-               const Ranked* own = state.previous + query * s_.particles;
-               know(list, own);
-               if (step.pass == 0) sample(list, own, stream, static_cast<uint32_t>(query), step.window);
-               for (int n = 0; n < 4; ++n) propagate(list, state.previous, y, x, kDy[n], kDx[n]);
+             [&](Pending& p) {
+               const Ranked* own = state.previous + at(y, p.x);
+               if (step.pass == 0) sample(p, own, stream, y, step.window);
+               for (int n = 0; n < 4; ++n) propagate(p, own, state.previous, y, kDy[n], kDx[n]);
                const int first = step.stride > 1 ? 4 : 8, stride = step.stride;
                for (int n = first; n < first + 4; ++n)
-                 propagate(list, state.previous, y, x, kDy[n] * stride, kDx[n] * stride);
+                 propagate(p, own, state.previous, y, kDy[n] * stride, kDx[n] * stride);
              },
-             [&](Candidates& list, int x, int slot) { settle(list, state, y, x, slot); });
+             [&](Pending& p) { evaluate(p, state.previous + at(y, p.x), state.current + at(y, p.x), y); });
   }
 
  private:
   static constexpr int kAhead = 4;  // queries whose keys are being fetched while another is evaluated
 
-  template <class F>
-  void for_row(int y, const F& visit) const {
-    for (int slot = s_.row_begin[y]; slot < s_.row_begin[y + 1]; ++slot) visit(s_.active_x[slot], slot);
-  }
+  int64_t at(int y, int x) const { return (int64_t(y) * s_.width + x) * stride_; }
 
-  // Calls gather(list, x) kAhead queries before settle(list, x, slot), so that prefetched keys have arrived.
+  // Calls gather kAhead queries before settle, so that prefetched keys have arrived.
   template <class Gather, class Settle>
-  void pipeline(int y, Candidates* ring, bool forward, const Gather& gather, const Settle& settle) const {
+  void pipeline(int y, Pending* ring, bool forward, const Gather& gather, const Settle& settle) const {
     const int begin = s_.row_begin[y], count = s_.row_begin[y + 1] - begin;
     for (int i = 0; i < count + kAhead - 1; ++i) {
-      if (i < count) gather(ring[i % kAhead], s_.active_x[forward ? begin + i : begin + count - 1 - i]);
-      const int due = i - (kAhead - 1);
-      if (due < 0) continue;
-      const int slot = forward ? begin + due : begin + count - 1 - due;
-      settle(ring[due % kAhead], s_.active_x[slot], slot);
+      if (i < count) {
+        Pending& p = ring[i % kAhead];
+        p.slot = forward ? begin + i : begin + count - 1 - i;
+        p.x = s_.active_x[p.slot];
+        p.count = 0;
+        gather(p);
+      }
+      if (i >= kAhead - 1) settle(ring[(i - (kAhead - 1)) % kAhead]);
     }
   }
 
   void scan_row(const State& state, const Step& step, int y, const Ranked* vertical) const {
     const uint32_t stream = iteration_stream(s_.seed, step.iteration);
     const int d = step.forward ? 1 : -1;
-    Candidates ring[kAhead];
+    Pending ring[kAhead];
     pipeline(y, ring, step.forward,
-             [&](Candidates& list, int x) {
-               const int64_t query = int64_t(y) * s_.width + x;
-               const Ranked* own = state.previous + query * s_.particles;
-               know(list, own);
-               if (step.pass == 0) sample(list, own, stream, static_cast<uint32_t>(query), step.window);
-               propagate(list, vertical, y, x, -d, 0);
+             [&](Pending& p) {
+               const Ranked* own = state.previous + at(y, p.x);
+               if (step.pass == 0) sample(p, own, stream, y, step.window);
+               propagate(p, own, vertical, y, -d, 0);
              },
-             [&](Candidates& list, int x, int slot) {
-               propagate(list, state.current, y, x, 0, -d);
-               settle(list, state, y, x, slot);
+             [&](Pending& p) {
+               const Ranked* own = state.previous + at(y, p.x);
+               propagate(p, own, state.current, y, 0, -d);
+               evaluate(p, own, state.current + at(y, p.x), y);
              });
   }
 
-  void settle(const Candidates& list, const State& state, int y, int x, int slot) const {
-    const int64_t query = int64_t(y) * s_.width + x;
-    const Ranked* before = state.previous + query * s_.particles;
-    Ranked* own = state.current + query * s_.particles;
-    for (int j = 0; j < s_.particles; ++j) own[j] = before[j];
-    evaluate(list, own, query, slot);
-  }
-
-  void know(Candidates& list, const Ranked* own) const {
-    int n = 0;
-    while (n < s_.particles && !is_filler(own[n])) {
-      list.packed[n] = packed_of(own[n]);
-      ++n;
+  // Adds four candidates at (y, x), clamped; lanes that are not alive, or equal a present particle, do not count.
+  void add(Pending& p, const Ranked* own, I32x4 y, I32x4 x, I32x4 alive) const {
+    y = clamp4(y, last_y_);
+    x = clamp4(x, last_x_);
+    const I32x4 packed = y << 16 | x;
+    for (int g = 0; own && g < Groups; ++g) {
+      const I64x4 present = load(own + g * kLanes);
+      // A filler's coordinate is no present particle: it is replaced by one that no key has.
+      alive &= ~equals_any(packed, packed4(present) | ~occupied(present));
     }
-    list.count = list.known = n;
+    if (!mask_bits(alive)) return;
+    const I32x4 index = (y * key_width_ + x) & alive;
+    p.groups[p.count++] = {packed, index, alive};
+    for (int i = 0; i < kLanes; ++i) {
+      const int64_t row = index[i];
+      prefetch(codes_ + row);
+      for (int line = 0; line < Bytes; line += 64) prefetch(s_.keys + row * Bytes + line);
+    }
   }
 
-  void add(Candidates& list, int y, int x) const {
-    y = clamp(y, last_y_);
-    x = clamp(x, last_x_);
-    const uint32_t packed = pack(y, x);
-    if (contains(list.packed, list.count, packed)) return;
-    list.packed[list.count++] = packed;
-    const int64_t row = int64_t(y) * s_.key_width + x;
-    prefetch(codes_ + row);
-    for (int line = 0; line < Bytes; line += 64) prefetch(s_.keys + row * Bytes + line);
-  }
-
-  void sample(Candidates& list, const Ranked* own, uint32_t stream, uint32_t query, int window) const {
-    if (window <= 0) return;
+  void gather_start(Pending& p, int y, uint32_t stream) const {
+    const uint32_t query = static_cast<uint32_t>(y) * static_cast<uint32_t>(s_.width) + static_cast<uint32_t>(p.x);
+    const int32_t* init = s_.init + int64_t(query) * s_.init_count;
+    for (int j = 0; j < s_.init_count; j += kLanes) {
+      const int left = s_.init_count - j;
+      const I32x4 packed{init[j], init[j + smaller(1, left - 1)], init[j + smaller(2, left - 1)], init[j + smaller(3, left - 1)]};
+      add(p, nullptr, packed >> 16, packed & 0xffff, splat(-1));
+    }
     const uint32_t random = query_stream(stream, query);
-    const int span = 2 * window + 1;
-    int particle = 0;
-    for (uint32_t j = 0; j < static_cast<uint32_t>(s_.samples); ++j) {
-      const uint32_t centre = packed_of(own[particle]);
-      if (++particle == s_.particles) particle = 0;
-      add(list, unpack_y(centre) + below(mix(random ^ (2 * j + 1)), span) - window,
-          unpack_x(centre) + below(mix(random ^ (2 * j)), span) - window);
+    for (int j = 0; j < s_.particles; j += kLanes) {
+      const I32x4 draw = 2 * (I32x4{0, 1, 2, 3} + j);
+      const I32x4 y_drawn = below4(mix4(reinterpret_cast<U32x4>(draw + 1) ^ random), static_cast<uint32_t>(s_.key_height));
+      const I32x4 x_drawn = below4(mix4(reinterpret_cast<U32x4>(draw) ^ random), static_cast<uint32_t>(s_.key_width));
+      add(p, nullptr, y_drawn, x_drawn, I32x4{0, 1, 2, 3} + j < splat(s_.particles));
     }
   }
 
-  void propagate(Candidates& list, const Ranked* state, int y, int x, int dy, int dx) const {
-    const int ny = y + dy, nx = x + dx;
+  void sample(Pending& p, const Ranked* own, uint32_t stream, int y, int window) const {
+    if (window <= 0) return;
+    const uint32_t query = static_cast<uint32_t>(y) * static_cast<uint32_t>(s_.width) + static_cast<uint32_t>(p.x);
+    const uint32_t random = query_stream(stream, query), span = 2 * static_cast<uint32_t>(window) + 1;
+    for (int j = 0; j < s_.samples; j += kLanes) {
+      const I32x4 centre = centres(own, j), draw = 2 * (I32x4{0, 1, 2, 3} + j);
+      const I32x4 dy = below4(mix4(reinterpret_cast<U32x4>(draw + 1) ^ random), span) - window;
+      const I32x4 dx = below4(mix4(reinterpret_cast<U32x4>(draw) ^ random), span) - window;
+      add(p, own, (centre >> 16) + dy, (centre & 0xffff) + dx, I32x4{0, 1, 2, 3} + j < splat(s_.samples));
+    }
+  }
+
+  // What samples j to j + 3 are centred on.
+  I32x4 centres(const Ranked* own, int j) const {
+    if (s_.particles == kLanes) return packed4(load(own));
+    const int m = s_.particles;
+    return I32x4{static_cast<int32_t>(packed_of(own[j % m])), static_cast<int32_t>(packed_of(own[(j + 1) % m])),
+                 static_cast<int32_t>(packed_of(own[(j + 2) % m])),
+                 static_cast<int32_t>(packed_of(own[(j + 3) % m]))};
+  }
+
+  void propagate(Pending& p, const Ranked* own, const Ranked* state, int y, int dy, int dx) const {
+    const int ny = y + dy, nx = p.x + dx;
     if (ny < 0 || nx < 0 || ny >= s_.height || nx >= s_.width) return;
-    const int64_t query = int64_t(ny) * s_.width + nx;
-    if (s_.query_mask && !s_.query_mask[query]) return;
-    const Ranked* other = state + query * s_.particles;
-    for (int j = 0; j < s_.particles && !is_filler(other[j]); ++j) {
-      const uint32_t packed = packed_of(other[j]);
-      add(list, unpack_y(packed) - dy, unpack_x(packed) - dx);
+    if (s_.query_mask && !s_.query_mask[int64_t(ny) * s_.width + nx]) return;
+    const Ranked* other = state + at(ny, nx);
+    for (int g = 0; g < Groups; ++g) {
+      const I64x4 ranked = load(other + g * kLanes);
+      const I32x4 packed = packed4(ranked);
+      add(p, own, (packed >> 16) - dy, (packed & 0xffff) - dx, occupied(ranked));
     }
   }
 
-  // Scores the unknown candidates and keeps the best, in order, in own.
-  void evaluate(const Candidates& list, Ranked* own, int64_t query, int slot) const {
-    const Row<Bytes> row(s_.queries + int64_t(slot) * Bytes, s_.query_correction[slot]);
-    const int label = s_.query_labels[query];
-    const int32_t code = Codes::of_query(s_, label);
-    const int32_t penalty = label == s_.ignore_label ? 0 : s_.penalty;
-    const int last = s_.particles - 1;
-    for (int i = list.known; i < list.count; ++i) {
-      const uint32_t packed = list.packed[i];
-      const int64_t index = int64_t(unpack_y(packed)) * s_.key_width + unpack_x(packed);
-      const int32_t key_code = codes_[index];
-      if (key_code == masked_) continue;
-      const int32_t score = row.dot(s_.keys + index * Bytes) - (key_code == code ? 0 : penalty);
-      const Ranked ranked = rank(score, packed);
-      if (ranked <= own[last]) continue;
-      int j = last;
-      for (; j > 0 && ranked > own[j - 1]; --j) own[j] = own[j - 1];
-      own[j] = ranked;
+  // Scores the candidates and writes the best of them and of `before` to `after` (which may be the same place).
+  void evaluate(const Pending& p, const Ranked* before, Ranked* after, int y) const {
+    const Row<Bytes> row(s_.queries + int64_t(p.slot) * Bytes, s_.query_correction[p.slot]);
+    const int label = s_.query_labels[int64_t(y) * s_.width + p.x];
+    const I32x4 code = splat(Codes::of_query(s_, label));
+    const I32x4 penalty = splat(label == s_.ignore_label ? 0 : s_.penalty);
+    Best<Groups> best(before, s_.particles);
+    for (int g = 0; g < p.count; ++g) {
+      const Group& group = p.groups[g];
+      const int64_t a = group.index[0], b = group.index[1], c = group.index[2], d = group.index[3];
+      const I32x4 key_code{codes_[a], codes_[b], codes_[c], codes_[d]};
+      const uint8_t* keys = s_.keys;
+      const I32x4 score = row.dots(keys + a * Bytes, keys + b * Bytes, keys + c * Bytes, keys + d * Bytes) -
+                          ((key_code != code) & penalty);
+      const I32x4 counts = group.alive & (key_code != masked_);
+      const I64x4 ranked = rank4(score, group.packed);
+      const I64x4 better = (ranked > splat64(best.worst())) & __builtin_convertvector(counts, I64x4);
+      unsigned bits = mask_bits(better);
+      if (!bits) continue;
+      Lanes64 lanes;
+      store(lanes.lane, ranked);
+      do {
+        const Ranked r = lanes.lane[__builtin_ctz(bits)];
+        bits &= bits - 1;
+        if (r > best.worst()) best.insert(r);
+      } while (bits);
     }
+    best.save(after);
   }
 
   const Search& s_;
   const typename Codes::Type* codes_;
-  const int32_t masked_;
-  const int last_x_, last_y_;
+  const I32x4 masked_;
+  const int stride_;  // slots a query
+  const I32x4 last_x_, last_y_, key_width_;
 };
 
-// Calls visit(searcher) with the Searcher made for the row width and the label codes of this search.
-template <int Bytes, class F>
-void with_codes(const Search& search, const F& visit) {
-  if (search.codes) {
-    visit(Searcher<Bytes, ByteCodes>(search));
-  } else {
-    visit(Searcher<Bytes, WideCodes>(search));
-  }
+template <int Value>
+struct Constant {
+  static constexpr int kValue = Value;
+};
+
+template <int Bytes, class Codes, class F>
+void with_groups(const Search& search, const F& visit) {
+  if (search.particles <= kLanes) return visit(Searcher<Bytes, Codes, 1>(search));
+  if (search.particles <= 2 * kLanes) return visit(Searcher<Bytes, Codes, 2>(search));
+  return visit(Searcher<Bytes, Codes, 4>(search));
 }
 
+// Calls visit(searcher) with the Searcher made for the row width, label codes and particles of this search.
 template <class F>
 void with_searcher(const Search& search, const F& visit) {
+  const auto with_codes = [&](auto bytes) {
+    if (search.codes) return with_groups<decltype(bytes)::kValue, ByteCodes>(search, visit);
+    return with_groups<decltype(bytes)::kValue, WideCodes>(search, visit);
+  };
   switch (search.row_bytes) {
-    case 16: return with_codes<16>(search, visit);
-    case 32: return with_codes<32>(search, visit);
-    case 64: return with_codes<64>(search, visit);
-    default: return with_codes<128>(search, visit);
+    case 16: return with_codes(Constant<16>());
+    case 32: return with_codes(Constant<32>());
+    case 64: return with_codes(Constant<64>());
+    default: return with_codes(Constant<128>());
   }
 }
 
