@@ -10,7 +10,9 @@ best checkpoint. The same command again goes on where the run stopped; Ctrl-C sa
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -76,6 +78,10 @@ def run(config: Config) -> int:
         return 2
     if config.threads:
         torch.set_num_threads(config.threads)
+    if threading.current_thread() is threading.main_thread():
+        # Whatever asks the process to end gets the same care as Ctrl-C; a shell may have hidden Ctrl-C from a job.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)
     module: Any = stage_module(config.stage)
     if "help" in config.set:
         print(describe(module.Settings))

@@ -1,4 +1,4 @@
-"""Adversarial losses: hinge (Eq. 14 and the last term of Eq. 13) and R1 (Mescheder et al., ICML 2018).
+"""Adversarial losses: hinge (equation 14 and the last term of equation 13) and R1 (Mescheder et al., ICML 2018).
 
 Logits come as a list of maps (B, 1, h, w), one a scale. ``mask`` (B, 1, H, W) weights the places: outside the mask real
 and fake are the same picture.

@@ -1,4 +1,4 @@
-"""Domain alignment (Eq. 7): layout features and image features of the same picture lie in one space."""
+"""Domain alignment (equation 7): layout features and image features of the same picture lie in one space."""
 
 from __future__ import annotations
 

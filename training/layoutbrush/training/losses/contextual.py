@@ -1,4 +1,4 @@
-"""Contextual loss (Eq. 9; Mechrez et al., ECCV 2018): every feature finds a like one, wherever it is."""
+"""Contextual loss (equation 9; Mechrez et al., ECCV 2018): every feature finds a like one, wherever it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cycle consistency (Eq. 10): warping the warped picture back returns the photo."""
+"""Cycle consistency (equation 10): warping the warped picture back returns the photo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""l1 between pictures (first terms of Eq. 13)."""
+"""l1 between pictures (first terms of equation 13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refinement network (patent 508 to 514, Eq. 11, 12): repairs a warped picture inside the mask.
+"""The refinement network (patent 508 to 514, equation 11, 12): repairs a warped picture inside the mask.
 
 One encoder looks at the warped picture, the masked photo, mask, confidence, the layout's embedding and the
 visual-semantic features of the warped picture; dilated convolutions and contextual attention at 1/8 spread what

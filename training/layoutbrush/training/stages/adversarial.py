@@ -1,4 +1,4 @@
-"""Stage 2 of the refiner: the same losses plus a discriminator (Eq. 13, 14), from a refiner that stage 1 trained.
+"""Stage 2 of the refiner: the same losses plus a discriminator (equation 13, 14), from a refiner that stage 1 trained.
 
 Start it with the weights of stage 1 (``--initial refine=FILE``). Real and fake get the same random augmentation, R1 is
 taken every few steps, and the adversarial weight rises over the first hundred steps.

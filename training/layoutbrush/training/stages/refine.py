@@ -1,4 +1,4 @@
-"""Stage 1 of the refiner (Eq. 13 without its last term): l1 on both pictures and features of a fixed network.
+"""Stage 1 of the refiner (equation 13 without its last term): l1 on both pictures and features of a fixed network.
 
 The coarse half trains alone at first, then both. Data: a warp cache (`warp_cache`), so that the warp isn't run again.
 """
