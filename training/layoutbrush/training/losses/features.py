@@ -1,4 +1,4 @@
-"""Losses on the features of a fixed network: feature matching (equation 6) and perceptual (equation 8, and in equation 13)."""
+"""Losses on the features of a fixed network: feature matching (equation 6), perceptual (equation 8, also in 13)."""
 
 from __future__ import annotations
 
