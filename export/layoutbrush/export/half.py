@@ -10,6 +10,7 @@ from torch import nn
 SMALLEST = 256
 """Smaller tensors (biases, constants) stay as they are: nothing to gain."""
 LARGEST_HALF = 65504.0
+_SUFFIX = ".half"
 
 
 def round_weights(module: nn.Module) -> None:
@@ -30,9 +31,14 @@ def halve_weights(model: ModelProto) -> ModelProto:
         if weights.size < SMALLEST or not np.abs(weights).max() <= LARGEST_HALF:
             continue
         name = initializer.name
-        initializer.CopyFrom(numpy_helper.from_array(weights.astype(np.float16), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+        initializer.CopyFrom(numpy_helper.from_array(weights.astype(np.float16), name + _SUFFIX))
+        casts.append(helper.make_node("Cast", [name + _SUFFIX], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
+
+
+def has_half_weights(model: ModelProto) -> bool:
+    """Whether `halve_weights` made this model."""
+    return any(initializer.name.endswith(_SUFFIX) for initializer in model.graph.initializer)

@@ -6,6 +6,7 @@ fetches what they point at. All computation is the native library's where it is 
 
 from __future__ import annotations
 
+from layoutbrush.training.ops.backend import forced_schedule
 from layoutbrush.training.ops.coordinates import flat_index, pack, unpack
 from layoutbrush.training.ops.sampling import key_index_sampling
 from layoutbrush.training.ops.scores import FILLER_SCORE, key_scores
@@ -16,6 +17,7 @@ __all__ = [
     "FILLER_BOUND",
     "FILLER_SCORE",
     "flat_index",
+    "forced_schedule",
     "key_index_sampling",
     "key_scores",
     "pack",

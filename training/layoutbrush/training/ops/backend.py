@@ -6,6 +6,9 @@ device make the detour through the host, which is right but slow.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -31,6 +34,24 @@ def implementation() -> tuple[Any, dict[str, int]]:
     from layoutbrush.runtime.ops import native, reference
 
     return (native, {"threads": torch.get_num_threads()}) if native_available() else (reference, {})
+
+
+_forced_schedule: ContextVar[str | None] = ContextVar("layoutbrush_forced_schedule", default=None)
+
+
+@contextmanager
+def forced_schedule(schedule: str) -> Iterator[None]:
+    """While it is open, KeyIndexSampling takes this schedule whatever its attribute says: for comparing backends."""
+    token = _forced_schedule.set(schedule)
+    try:
+        yield
+    finally:
+        _forced_schedule.reset(token)
+
+
+def schedule_in_force(schedule: str) -> str:
+    """The schedule to take where the attribute says `schedule`."""
+    return _forced_schedule.get() or schedule
 
 
 def view(tensor: Tensor) -> npt.NDArray[np.generic]:

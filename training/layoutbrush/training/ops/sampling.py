@@ -62,7 +62,7 @@ def key_index_sampling_op(
         scale=scale,
         ignore_label=ignore_label,
         keep=keep,
-        schedule=schedule,
+        schedule=backend.schedule_in_force(schedule),
         **how,
     )
     return backend.tensor_of(keys, query), backend.tensor_of(scores, query)
