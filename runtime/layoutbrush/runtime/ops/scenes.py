@@ -38,7 +38,8 @@ def make_scene(height: int, width: int, channels: int, *, labels: int = 8, noise
         key += _field(rng, height, width, channels, 2**octave) * np.float32(0.8**octave)
     key /= np.linalg.norm(key, axis=-1, keepdims=True)
     key_labels = np.argmax(_field(rng, height, width, labels, 6), axis=-1).astype(np.int32)
-    bend = _field(rng, height, width, 2, 4) * 4 + np.round(_field(rng, height, width, 2, 3) * 1.5) * (min(height, width) / 8)
+    jumps = np.round(_field(rng, height, width, 2, 3) * 1.5) * (min(height, width) / 8)
+    bend = _field(rng, height, width, 2, 4) * 4 + jumps
     y, x = np.mgrid[:height, :width]
     sy = np.clip(y + np.rint(bend[..., 0]).astype(int), 0, height - 1)
     sx = np.clip(x + np.rint(bend[..., 1]).astype(int), 0, width - 1)
