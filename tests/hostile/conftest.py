@@ -18,7 +18,7 @@ from layoutbrush.runtime.server import ServerOptions
 from layoutbrush.runtime.testing import ServerThread, raw_layer, scripted_backend
 
 LEAKS = re.compile(
-    r"Traceback|0x[0-9a-f]{4,}|Error\b|Exception|<class|object at|\.py\b|site-packages|/work|/home|/usr|/tmp|numpy|PIL|None"
+    r"Traceback|0x[0-9a-f]{4,}|Error\b|Exception|<class|object at|\.py\b|site-packages|/home|/usr|/tmp|numpy|PIL|None"
 )
 HEIGHT, WIDTH = 70, 80
 PHOTO = np.random.default_rng(11).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Limits hold on headers, before anything is decoded; what a server holds is bounded; clients hear when to come back."""
+"""Limits hold on headers, before anything is decoded; what a server holds is bounded; it says when to come back."""
 
 from __future__ import annotations
 
