@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from layoutbrush.training.losses.adversarial import hinge_discriminator, hinge_generator, r1
 from layoutbrush.training.losses.augmentation import Augmentation, draw
-from layoutbrush.training.models.discriminator import Discriminator
+from layoutbrush.training.models.discriminator import Discriminator, DiscriminatorConfig
 from layoutbrush.training.stages import refine
 from layoutbrush.training.stages.warp_cache import WarpCache, open_caches
 from layoutbrush.training.trainer.stage import (
@@ -30,7 +30,7 @@ from layoutbrush.training.trainer.weights import load_weights
 @dataclass(frozen=True)
 class Settings(refine.Settings):
     """Those of stage 1 and: ``adversarial``: weight of the hinge term, reached after ``ramp`` steps; ``judge_rate``:
-    of the discriminator's Adam; ``r1``: gamma, taken every ``r1_every`` steps (0: never); ``augment``: switch."""
+    of the discriminator's Adam; ``judge_width``: its first layer's channels; ``r1``: gamma, taken every ``r1_every`` steps (0: never); ``augment``: switch."""
 
     rate: float = 2e-4
     end: float = 0.2
@@ -39,6 +39,7 @@ class Settings(refine.Settings):
     adversarial: float = 0.15
     ramp: int = 100
     judge_rate: float = 4e-4
+    judge_width: int = 32
     r1: float = 0.2
     r1_every: int = 16
     augment: bool = True
@@ -55,7 +56,7 @@ class AdversarialStage(refine.RefineStage):
     ) -> None:
         super().__init__(settings, data, caches, judge)
         torch.manual_seed(data.seed + 1)
-        self.discriminator = Discriminator()
+        self.discriminator = Discriminator(DiscriminatorConfig(width=settings.judge_width))
         if "discriminator" in data.initial:
             load_weights(data.initial["discriminator"], self.discriminator)
         self.modules = {**self.modules, "discriminator": self.discriminator}
