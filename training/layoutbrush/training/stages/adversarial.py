@@ -29,8 +29,12 @@ from layoutbrush.training.trainer.weights import load_weights
 
 @dataclass(frozen=True)
 class Settings(refine.Settings):
-    """Those of stage 1 and: ``adversarial``: weight of the hinge term, reached after ``ramp`` steps; ``judge_rate``:
-    of the discriminator's Adam; ``judge_width``: its first layer's channels; ``r1``: gamma, taken every ``r1_every`` steps (0: never); ``augment``: switch."""
+    """Those of stage 1 and these.
+
+    ``adversarial``: weight of the hinge term, reached after ``ramp`` steps; ``judge_rate``: of the discriminator's
+    Adam; ``judge_width``: channels of its first layer; ``r1``: gamma, taken every ``r1_every`` steps (0: never);
+    ``augment``: differentiable augmentation.
+    """
 
     rate: float = 2e-4
     end: float = 0.2
