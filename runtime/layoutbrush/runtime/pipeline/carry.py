@@ -1,10 +1,12 @@
 """From the networks' scale up to the photo's: fetch real pixels by the correspondence, add the low-frequency
 correction.
 
-At the networks' scale every masked pixel knows the pixel that it resembles. Its offset holds for all photo pixels that
-it owns, so each of those fetches its own counterpart: detail of full resolution at the cost of one look-up. What the
-refinement changed (light, colour, seams) is low-frequency, so the difference between the refined picture and the
-fetched one, smoothed at the networks' scale, is enlarged and added.
+At the networks' scale every masked pixel knows the pixel that it resembles. Its offset holds for all photo pixels
+around it, so each of those fetches its own counterpart: detail of full resolution at the cost of one look-up. Where
+neighbouring network pixels have different offsets, what they fetch is faded into each other, and only those whose label
+is the photo pixel's own count, so that a painted outline stays as sharp as it was painted. What the refinement changed
+(light, colour, seams) is low-frequency, so the difference between the refined picture and the fetched one, smoothed at
+the networks' scale, is enlarged and added.
 
 Everything here runs over the masked pixels in bands of rows: memory follows the region.
 """
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from layoutbrush.runtime.geometry import Bounds, Extent
-from layoutbrush.runtime.pipeline.events import Photo
+from layoutbrush.runtime.pipeline.events import LabelMap, Photo
 from layoutbrush.runtime.pipeline.mask import Mask
 from layoutbrush.runtime.pipeline.resample import owners
 
@@ -30,49 +32,54 @@ SMOOTHING = 2.0
 """Standard deviation, in network pixels, of the Gaussian that makes the correction low-frequency."""
 
 Floats = NDArray[np.float32]
+Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
     """What the networks made of a region: `region` of the photo at `extent` pixels.
 
-    `correspondence`: int32 (h, w), `y << 16 | x` of the pixel copied from, in network pixels of the region; itself
-    where nothing was searched. `refined`: float32 (3, h, w) in [0, 1].
+    `correspondence`: int32 (h, w), `y << 16 | x` of the pixel copied from, in network pixels of the region. `mask`:
+    bool (h, w), where it counts; True for every network pixel that owns a masked one. `edited`: int32 (h, w), label
+    ids. `refined`: float32 (3, h, w) in [0, 1].
     """
 
     region: Bounds
     extent: Extent
     correspondence: NDArray[np.int32]
+    mask: NDArray[np.bool_]
+    edited: NDArray[np.int32]
     refined: Floats
 
 
-def carry(photo: Photo, mask: Mask, networks: Networks, step: Callable[[float], None] = lambda _: None) -> Photo:
+def carry(
+    photo: Photo, edited: LabelMap, mask: Mask, networks: Networks, step: Callable[[float], None] = lambda _: None
+) -> Photo:
     """Return the mask's bounds at full resolution, uint8 (h, w, 3); outside the mask the photo's own pixels.
 
-    `photo`: uint8 (H, W, 3), whole. `mask`: in the photo's coordinates, inside `networks.region`. `step` is called with
-    the share done between bands and may raise, to cancel.
+    `photo`: uint8 (H, W, 3), whole. `edited`: uint8 (H, W), the label map to follow. `mask`: in the photo's
+    coordinates, inside `networks.region`. `step` is called with the share done between bands and may raise, to cancel.
     """
     bounds = mask.bounds
     picture = photo[bounds.slices].copy()
     total = np.zeros((3, networks.extent.area), np.float64)
     count = np.zeros(networks.extent.area, np.float64)
+    fetcher = _Fetcher(photo, edited, networks)
     for k, band in enumerate(_bands(bounds)):
         step(0.6 * k * BAND / bounds.height)
-        inside = mask.crop(band)
-        rows, columns, owner = _masked(inside, band, networks)
-        fetched = _fetch(photo, rows + band.y, columns + band.x, owner, networks)
-        local = band.moved(-bounds.x, -bounds.y)
-        picture[local.slices][rows, columns] = fetched
+        rows, columns = np.nonzero(mask.crop(band))
+        fetched = fetcher.fetch(rows + band.y, columns + band.x)
+        picture[band.moved(-bounds.x, -bounds.y).slices][rows, columns] = fetched
+        owner = fetcher.owner(rows + band.y, columns + band.x)
         count += np.bincount(owner, minlength=count.size)
         for c in range(3):
             total[c] += np.bincount(owner, weights=fetched[:, c], minlength=count.size)
     correction = _correction(networks, total, count)
     for k, band in enumerate(_bands(bounds)):
         step(0.6 + 0.4 * k * BAND / bounds.height)
-        inside = mask.crop(band)
         view = picture[band.moved(-bounds.x, -bounds.y).slices]
-        added = view + _enlarge(correction, band, networks)
-        np.copyto(view, np.clip(np.rint(added), 0, 255).astype(np.uint8), where=inside[..., None])
+        added = np.clip(np.rint(view + _enlarge(correction, band, networks)), 0, 255).astype(np.uint8)
+        np.copyto(view, added, where=mask.crop(band)[..., None])
     return picture
 
 
@@ -81,31 +88,73 @@ def _bands(bounds: Bounds) -> Iterator[Bounds]:
         yield Bounds(bounds.x, y, bounds.width, min(BAND, bounds.bottom - y))
 
 
-def _masked(
-    inside: NDArray[np.bool_], band: Bounds, networks: Networks
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of the masked pixels within `band`, and the network pixel (flat) that owns each."""
-    rows, columns = np.nonzero(inside)
-    region, extent = networks.region, networks.extent
-    y = owners(region.height, extent.height)[rows + band.y - region.y]
-    x = owners(region.width, extent.width)[columns + band.x - region.x]
-    return rows, columns, y * extent.width + x
+class _Fetcher:
+    """Fetches what photo pixels copy, by the offsets of the network pixels around them."""
+
+    def __init__(self, photo: Photo, edited: LabelMap, networks: Networks) -> None:
+        self.photo, self.edited = photo, edited
+        self.region, self.extent = networks.region, networks.extent
+        height, width = self.extent.shape
+        rows, columns = np.mgrid[0:height, 0:width]
+        packed = networks.correspondence
+        # The offset of a network pixel, in photo pixels: the place inside the pixel is kept.
+        down = np.rint(((packed >> 16) - rows) * (self.region.height / height)).astype(np.int32)
+        right = np.rint(((packed & 0xFFFF) - columns) * (self.region.width / width)).astype(np.int32)
+        same = networks.mask.copy()
+        for values in (down, right, networks.edited):
+            same[:-1, :-1] &= (values[:-1, :-1] == values[1:, :-1]) & (values[:-1, :-1] == values[1:, 1:])
+            same[:-1, :-1] &= values[:-1, :-1] == values[:-1, 1:]
+        same[:-1, :-1] &= networks.mask[1:, :-1] & networks.mask[:-1, 1:] & networks.mask[1:, 1:]
+        self.down, self.right, self.same = (values.reshape(-1) for values in (down, right, same))
+        self.mask, self.labels = networks.mask.reshape(-1), networks.edited.reshape(-1)
+        self.row_owner, self.column_owner = owners(self.region.height, height), owners(self.region.width, width)
+
+    def owner(self, rows: Index, columns: Index) -> Index:
+        """Return the network pixel (flat) that owns each photo pixel."""
+        y, x = self.row_owner[rows - self.region.y], self.column_owner[columns - self.region.x]
+        return y * self.extent.width + x
+
+    def fetch(self, rows: Index, columns: Index) -> Photo:
+        """Return for photo pixels (n,) what is copied to them, uint8 (n, 3)."""
+        top, low = _neighbours(rows - self.region.y, self.region.height, self.extent.height)
+        left, across = _neighbours(columns - self.region.x, self.region.width, self.extent.width)
+        first = top * self.extent.width + left
+        found = self._copy(rows, columns, first)
+        mixed = np.flatnonzero(~self.same[first])
+        if mixed.size:
+            found[mixed] = self._mix(rows[mixed], columns[mixed], top[mixed], left[mixed], low[mixed], across[mixed])
+        return found
+
+    def _copy(self, rows: Index, columns: Index, cell: Index) -> Photo:
+        y = np.clip(rows + self.down[cell], self.region.y, self.region.bottom - 1)
+        x = np.clip(columns + self.right[cell], self.region.x, self.region.right - 1)
+        copied: Photo = self.photo[y, x]
+        return copied
+
+    def _mix(self, rows: Index, columns: Index, top: Index, left: Index, low: Floats, across: Floats) -> Photo:
+        """Return the weighted mean of what the four network pixels around each photo pixel fetch, uint8 (n, 3)."""
+        total = np.zeros((rows.size, 3), np.float32)
+        weights = np.full(rows.size, 1e-12, np.float32)
+        label = self.edited[rows, columns]
+        for dy in (0, 1):
+            for dx in (0, 1):
+                y = np.minimum(top + dy, self.extent.height - 1)
+                x = np.minimum(left + dx, self.extent.width - 1)
+                cell = y * self.extent.width + x
+                weight = (low if dy else 1 - low) * (across if dx else 1 - across)
+                weight = (weight * weight + np.float32(1e-6)) * self.mask[cell]
+                weight *= np.where(self.labels[cell] == label, np.float32(1), np.float32(1e-4))
+                total += weight[:, None] * self._copy(rows, columns, cell)
+                weights += weight
+        mean: Photo = np.clip(np.rint(total / weights[:, None]), 0, 255).astype(np.uint8)
+        return mean
 
 
-def _fetch(
-    photo: Photo, rows: NDArray[np.intp], columns: NDArray[np.intp], owner: NDArray[np.intp], networks: Networks
-) -> Photo:
-    """Return for photo pixels (n,) the pixels that their owners' offsets lead to, uint8 (n, 3)."""
-    region, extent = networks.region, networks.extent
-    index = np.arange(extent.area, dtype=np.int64)
-    packed = networks.correspondence.reshape(-1)
-    # The offset of a network pixel, in photo pixels: the sub-position inside the owner is kept.
-    down = np.rint(((packed >> 16) - index // extent.width) * (region.height / extent.height)).astype(np.intp)
-    right = np.rint(((packed & 0xFFFF) - index % extent.width) * (region.width / extent.width)).astype(np.intp)
-    y = np.clip(rows + down[owner], region.y, region.bottom - 1)
-    x = np.clip(columns + right[owner], region.x, region.right - 1)
-    found: Photo = photo[y, x]
-    return found
+def _neighbours(places: Index, size: int, cells: int) -> tuple[Index, Floats]:
+    """Return for pixels of `size` the nearer lower one of `cells`, and how far the pixel is on the way to the next."""
+    exact = (places + 0.5) * (cells / size) - 0.5
+    lower = np.clip(np.floor(exact), 0, cells - 1).astype(np.intp)
+    return lower, np.clip(exact - lower, 0, 1).astype(np.float32)
 
 
 def _correction(networks: Networks, total: NDArray[np.float64], count: NDArray[np.float64]) -> Floats:

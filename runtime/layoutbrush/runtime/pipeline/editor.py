@@ -20,6 +20,7 @@ from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.carry import Networks, carry
+from layoutbrush.runtime.pipeline.coherence import Field, coherent
 from layoutbrush.runtime.pipeline.composite import blend, feather_weights
 from layoutbrush.runtime.pipeline.events import (
     BoolMap,
@@ -172,7 +173,7 @@ class Editor:
             yield from self._preview(prepared, task, request, "coarse", refined["coarse"])
         yield Progress("composite", 0.85)
         with clock.stage("composite"):
-            pixels = self._new_pixels(prepared, task, warped, refined, clock.poll)
+            pixels = self._new_pixels(prepared, request, task, warped, refined, clock.poll)
             pixels = self._composite(prepared, request, mask, pixels)
         yield Progress("composite", 1.0)
         yield Result(Layer(mask.bounds, pixels), mask.pixels, clock.finish())
@@ -261,7 +262,13 @@ class Editor:
         yield Preview(kind, Layer(bounds, pixels))
 
     def _new_pixels(
-        self, prepared: Prepared, task: _Task, warped: Arrays, refined: Arrays, poll: Callable[[float], None]
+        self,
+        prepared: Prepared,
+        request: EditRequest,
+        task: _Task,
+        warped: Arrays,
+        refined: Arrays,
+        poll: Callable[[float], None],
     ) -> Photo:
         """Return the mask's bounds as the networks want them, uint8 (h, w, 3)."""
         scene, bounds = task.scene, task.mask.bounds
@@ -269,13 +276,20 @@ class Editor:
             near = bounds.moved(-scene.region.x, -scene.region.y)
             return resample.to_bytes(refined["refined"][0][(slice(None), *near.slices)])
         height, width = scene.extent.shape  # what was padded falls away
-        networks = Networks(
-            scene.region,
-            scene.extent,
-            np.ascontiguousarray(warped["correspondence"][0, :height, :width]),
-            refined["refined"][0, :, :height, :width],
+        cut = (slice(None), slice(height), slice(width))
+        picture = refined["refined"][0][cut]
+        field = Field(
+            picture=picture,
+            image=scene.image[0][cut],
+            layout=scene.layout[cut][0],
+            edited=task.edited[cut][0],
+            mask=task.inside[cut][0],
+            source=task.source[cut][0],
         )
-        return carry(prepared.photo, task.mask, networks, poll)
+        keys = coherent(np.ascontiguousarray(warped["correspondence"][cut][0]), field)
+        poll(0.2)
+        networks = Networks(scene.region, scene.extent, keys, field.mask, field.edited, picture)
+        return carry(prepared.photo, request.edited, task.mask, networks, poll)
 
     def _composite(self, prepared: Prepared, request: EditRequest, mask: Mask, pixels: Photo) -> Photo:
         """Return the layer, uint8 (h, w, 3): the photo's own pixels outside the mask, feathered inside its rim."""
