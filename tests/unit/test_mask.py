@@ -14,7 +14,7 @@ from layoutbrush.runtime.errors import InvalidArgument
 from layoutbrush.runtime.geometry import Bounds
 from layoutbrush.runtime.pipeline import EditRequest
 from layoutbrush.runtime.pipeline.composite import blend, feather_weights
-from layoutbrush.runtime.pipeline.mask import Mask, edit_mask, filled_bounds, grow, inner_distance
+from layoutbrush.runtime.pipeline.mask import Mask, edit_mask, filled_bounds, grow, grow_far, inner_distance
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24))
 
@@ -31,6 +31,23 @@ def grown_plainly(values: np.ndarray, reach: int) -> np.ndarray:
 @given(masks, st.integers(0, 9))
 def test_growing_is_a_euclidean_disc(values: np.ndarray, reach: int) -> None:
     np.testing.assert_array_equal(grow(values, reach), grown_plainly(values, reach))
+
+
+def test_growing_far_is_near_the_disc() -> None:
+    values = np.zeros((700, 900), np.bool_)
+    values[340:360, 400:500] = True
+    reach = 200
+    found = grow_far(values, reach)
+    assert found[grown_plainly_of_box(reach * 0.93)].all()
+    assert not found[~grown_plainly_of_box(reach * 1.07)].any()
+    np.testing.assert_array_equal(grow_far(values, 20), grow(values, 20))
+
+
+def grown_plainly_of_box(reach: float) -> np.ndarray:
+    rows, columns = np.mgrid[0:700, 0:900]
+    down = np.maximum(np.maximum(340 - rows, rows - 359), 0)
+    right = np.maximum(np.maximum(400 - columns, columns - 499), 0)
+    return np.asarray(down**2 + right**2 <= reach**2, np.bool_)
 
 
 @given(masks)

@@ -9,6 +9,7 @@ tries each neighbour's offset at falling distances.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,14 +48,15 @@ class Field:
     source: NDArray[np.bool_]
 
 
-def coherent(correspondence: Ints, field: Field) -> Ints:
+def coherent(correspondence: Ints, field: Field, step: Callable[[], None] = lambda: None) -> Ints:
     """Return a correspondence, int32 (h, w) packed `y << 16 | x`, of fewer and larger pieces.
 
     A masked pixel never comes to copy from where `source` is False, nor from a label other than the edited one (any
-    label where that is 255, unknown).
+    label where that is 255, unknown). `step` is called now and then and may raise, to cancel.
     """
     solver = _Solver(correspondence, field)
     for stride in STRIDES:
+        step()
         for parity in (0, 1):
             for down, right in ((0, -stride), (0, stride), (-stride, 0), (stride, 0)):
                 solver.adopt(parity, down, right)

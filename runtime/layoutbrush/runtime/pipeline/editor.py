@@ -74,6 +74,7 @@ class _Clock:
         self.poll()
 
     def poll(self, _done: float = 0.0) -> None:
+        """Raise Cancelled where the caller gave up."""
         if self.cancelled():
             raise Cancelled
 
@@ -268,7 +269,7 @@ class Editor:
         task: _Task,
         warped: Arrays,
         refined: Arrays,
-        poll: Callable[[float], None],
+        poll: Callable[..., None],
     ) -> Photo:
         """Return the mask's bounds as the networks want them, uint8 (h, w, 3)."""
         scene, bounds = task.scene, task.mask.bounds
@@ -286,8 +287,7 @@ class Editor:
             mask=task.inside[cut][0],
             source=task.source[cut][0],
         )
-        keys = coherent(np.ascontiguousarray(warped["correspondence"][cut][0]), field)
-        poll(0.2)
+        keys = coherent(np.ascontiguousarray(warped["correspondence"][cut][0]), field, poll)
         networks = Networks(scene.region, scene.extent, keys, field.mask, field.edited, picture)
         return carry(prepared.photo, request.edited, task.mask, networks, poll)
 

@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 from layoutbrush.runtime.errors import InvalidArgument
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest, LabelMap
+from layoutbrush.runtime.pipeline.resample import any_owned, scale_labels
 
 EXCLUDE_RIM = 2
 """Pixels by which excluded regions are grown: label maps are loose by two or three pixels."""
+
+
+COARSE_REACH = 32
+"""Radius in pixels beyond which a mask is grown on a coarser grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +63,7 @@ def edit_mask(layout: LabelMap, request: EditRequest) -> Mask:
     area = int(np.count_nonzero(changed[bounds.slices]))
     reach = math.ceil(request.grow * math.sqrt(area))
     wide = bounds.grow(reach).clamp(Extent.of_shape(layout.shape))
-    grown = grow(changed[wide.slices], reach)
+    grown = grow_far(changed[wide.slices], reach)
     if request.mask is not None:
         grown &= request.mask[wide.slices]
         inner = filled_bounds(grown)
@@ -93,6 +98,15 @@ def grow(values: BoolMap, reach: int) -> BoolMap:
         grown[:, step:] |= near[:, : width - step]
         grown[:, : width - step] |= near[:, step:]
     return grown
+
+
+def grow_far(values: BoolMap, reach: int) -> BoolMap:
+    """Return bool (H, W), as `grow`; a large reach is taken on a coarser grid, within 7 % of the radius."""
+    coarse = Extent.of_shape(values.shape).scaled(min(1.0, COARSE_REACH / max(1, reach)))
+    if coarse.shape == values.shape or coarse.shorter < COARSE_REACH:
+        return grow(values, reach)
+    near = grow(any_owned(values, coarse), COARSE_REACH)
+    return scale_labels(near.astype(np.uint8), Extent.of_shape(values.shape)).astype(np.bool_)
 
 
 def _column_distance(values: BoolMap, limit: int) -> NDArray[np.uint16]:
