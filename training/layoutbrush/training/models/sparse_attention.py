@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -139,6 +139,7 @@ class SparseAttentionNetwork(nn.Module):
     def __init__(self, config: SparseAttentionConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or SparseAttentionConfig()
+        self.arguments = {"config": asdict(config)}
         classes = config.labels + 1
         self.patch = PatchDescriptor(max(plan.patch for plan in config.plans))
         self.patch_gain = nn.Parameter(torch.zeros(len(SCALES)))
@@ -155,7 +156,12 @@ class SparseAttentionNetwork(nn.Module):
     # ---- features -------------------------------------------------------------------------------------------
 
     def _feature(
-        self, level: int, patch: torch.Tensor, trust: torch.Tensor | None, code: torch.Tensor, learned: torch.Tensor | None
+        self,
+        level: int,
+        patch: torch.Tensor,
+        trust: torch.Tensor | None,
+        code: torch.Tensor,
+        learned: torch.Tensor | None,
     ) -> torch.Tensor:
         """The parts side by side, as unit vectors, channels last: (B, h, w, C)."""
         b, _, h, w = patch.shape
@@ -191,7 +197,10 @@ class SparseAttentionNetwork(nn.Module):
     def levels(
         self, image: torch.Tensor, layout: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, source: torch.Tensor
     ) -> list[Level]:
-        """Prepares every scale. A pixel is visible outside the mask, and inside where it may be copied and keeps its label."""
+        """Prepares every scale.
+
+        A pixel is visible outside the mask, and inside where it may be copied and keeps its label.
+        """
         hot, target = one_hot(layout, self.config.labels), one_hot(edited, self.config.labels)
         kept = source & (layout == edited) & (edited != UNKNOWN)
         known = (~mask | kept)[:, None].float()
@@ -301,6 +310,8 @@ class SparseAttentionNetwork(nn.Module):
     ) -> Iterator[tuple[Level, Estimate]]:
         """Every round's level and estimate, coarse to fine. Gradients stay within a round."""
         previous: Estimate | None = None
+        init: torch.Tensor | None
+        trust: torch.Tensor | None
         for index, level in enumerate(self.levels(image, layout, edited, mask, source)):
             picture, init, trust = level.context, None, level.trust.clamp_min(0.3)
             if previous is not None:
@@ -340,8 +351,8 @@ class SparseAttentionNetwork(nn.Module):
             of the best key; confidence (B, 1, H, W), its score.
         """
         final: Estimate | None = None
-        for _, final in self.rounds(image, layout, edited, mask, source, (keys_8, keys_4, keys_2, keys_1), seed):
-            pass
+        for _, estimate in self.rounds(image, layout, edited, mask, source, (keys_8, keys_4, keys_2, keys_1), seed):
+            final = estimate
         assert final is not None
         warped = torch.where(mask[:, None], final.image, image)
         return warped, final.keys[..., 0], final.scores[..., 0][:, None]
