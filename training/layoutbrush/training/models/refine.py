@@ -30,7 +30,8 @@ class RefineConfig:
 
     ``encoder``: channels at 1/2, 1/4, 1/8; ``coarse`` and ``fine``: of the decoders at 1/8, 1/4, 1/2; ``semantic``:
     channels of the visual-semantic features f1..f4 at 1/2, 1/4, 1/8, 1/16, empty to do without; ``attention`` False:
-    without contextual attention; ``detail``: channels at full resolution.
+    without contextual attention; ``detail``: channels at full resolution; ``noise``: channels of fixed noise that the
+    fine decoder sees, out of which it can make texture that doesn't repeat like a weave.
     """
 
     labels: int = 15
@@ -42,6 +43,7 @@ class RefineConfig:
     semantic: tuple[int, ...] = ()
     attention: bool = True
     detail: int = 12
+    noise: int = 1
 
     def scaled(self, factor: float) -> RefineConfig:
         """The same with every width times ``factor``, in multiples of 4."""
@@ -71,6 +73,27 @@ def gated(head: Tensor, warped: Tensor) -> Tensor:
     gate = torch.sigmoid(head[:, 3:] + GATE_BIAS)
     color = torch.tanh(head[:, :3])
     return gate * (warped + REACH * color) + (1 - gate) * color
+
+
+class NoiseTile(nn.Module):
+    """Gaussian noise that is the same on every machine and for every size: one stored tile, repeated.
+
+    forward: like (B, ?, H, W), for its size -> (B, channels, H, W).
+    """
+
+    tile: Tensor
+
+    def __init__(self, channels: int, side: int = 128) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(7)
+        self.side = side
+        self.register_buffer("tile", torch.randn(channels, side, side, generator=generator))
+
+    def forward(self, like: Tensor) -> Tensor:
+        rows = torch.arange(like.shape[2], device=like.device) % self.side
+        columns = torch.arange(like.shape[3], device=like.device) % self.side
+        noise = self.tile.index_select(1, rows).index_select(2, columns)  # (channels, H, W)
+        return noise.expand(like.shape[0], -1, -1, -1)
 
 
 class Encoder(nn.Module):
@@ -138,7 +161,7 @@ class FineDecoder(nn.Module):
         self.block4 = SpadeBlock(f8 + f4 + d4, f4, layout, 24)
         self.block2 = SpadeBlock(f4 + f2 + d2, f2, layout, 24)
         self.up = subpixel_conv(f2, config.detail)
-        self.detail = conv_leaky(config.detail + 7, config.detail)
+        self.detail = conv_leaky(config.detail + 7 + config.noise, config.detail)
         self.head = nn.Conv2d(config.detail, 4, 3, padding=1)
         with torch.no_grad():
             self.head.weight.mul_(0.1)
@@ -146,7 +169,7 @@ class FineDecoder(nn.Module):
                 self.head.bias.zero_()
 
     def forward(self, stack: Tensor, near: Tensor, handed: tuple[Tensor, ...], layouts: tuple[Tensor, ...]) -> Tensor:
-        """stack (B, inputs, H, W), near (B, 7, H, W): coarse, warped, mask -> (B, 4, H, W)."""
+        """stack (B, inputs, H, W), near (B, 7 + noise, H, W): coarse, warped, mask, noise -> (B, 4, H, W)."""
         e2 = self.down2(stack)
         e4 = self.down4(e2)
         e8 = self.down8(e4)
@@ -180,7 +203,8 @@ class Refine(nn.Module):
         self.embed = nn.Conv2d(self.config.labels + 1, self.config.embedding, 1)
         self.encoder = Encoder(self.config, 3 + 3 + 1 + layout)
         self.coarse = CoarseDecoder(self.config, layout)
-        self.fine = FineDecoder(self.config, 3 + 3 + layout, layout)
+        self.fine = FineDecoder(self.config, 3 + 3 + layout + self.config.noise, layout)
+        self.noise = NoiseTile(self.config.noise)
         self.visual_semantic = visual_semantic
         if visual_semantic is not None:
             visual_semantic.requires_grad_(False).eval()
@@ -218,8 +242,9 @@ class Refine(nn.Module):
         coarse = self._picture(first, image, keep)
         if not fine:
             return coarse, coarse
-        near = torch.cat([first, xw, hole], 1)
-        head = self.fine(torch.cat([first, xw, layout], 1), near, handed, layouts)
+        noise = self.noise(hole)
+        near = torch.cat([first, xw, hole, noise], 1)
+        head = self.fine(torch.cat([first, xw, layout, noise], 1), near, handed, layouts)
         refined = self._picture(gated(head.float(), xw), image, keep)
         return coarse, refined
 

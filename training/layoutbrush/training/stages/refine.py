@@ -70,7 +70,7 @@ class Losses:
         if self.features is None or not (s.feature or s.perceptual or s.contextual):
             return {}
         # A random offset, so that the feature network's strides can't imprint a pattern on the picture.
-        dy, dx = (int(i) for i in torch.randint(0, 4, (2,)))
+        dy, dx = (int(i) for i in torch.randint(0, 16, (2,)))
         found = self.features(picture[..., dy:, dx:])
         with torch.no_grad():
             wanted = self.features(truth[..., dy:, dx:])
