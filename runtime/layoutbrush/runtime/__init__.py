@@ -1,1 +1,3 @@
-"""The runtime of Layoutbrush: bundles, engines, pipeline, documents and the gRPC service. Never imports torch."""
+"""The runtime of Layoutbrush: bundles, engines, pipeline, documents and the gRPC service. Never imports
+torch.
+"""
