@@ -47,8 +47,8 @@ def test_torch_is_skipped_without_checkpoints(bundle: Path, tmp_path: Path, caps
     assert run(Config(str(bundle), threads=2, json=report, ops=False)) == 0
     rows = [row for row in json.loads(report.read_text()) if "torch" in row["pair"]]
     assert rows
-    assert {row["skipped"] for row in rows} == {"no checkpoints were given"}
-    assert "skipped: no checkpoints were given" in capsys.readouterr().out
+    assert {row["skipped"] for row in rows} == {"no checkpoint was given"}
+    assert "skipped: no checkpoint was given" in capsys.readouterr().out
 
 
 def test_a_changed_weight_is_found(

@@ -97,9 +97,8 @@ def _rows(config: Config, bundle: Bundle, modules: dict[str, nn.Module]) -> list
     if config.threads:
         torch.set_num_threads(config.threads)
     models = {n: onnx.load_from_string(bundle.read_graph(n)) for n in GRAPHS if n in bundle.manifest.graphs}
-    complete = {name: modules[name] for name in models} if set(models) <= set(modules) else {}
     backends = [
-        torch_backend(complete),
+        torch_backend(modules),
         onnx_backend(models, library=False, threads=config.threads),
         onnx_backend(models, library=True, threads=config.threads),
     ]

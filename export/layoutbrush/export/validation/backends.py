@@ -23,11 +23,11 @@ TORCH, BODY, KERNEL = "torch", "ONNX body", "ONNX kernel"
 
 @dataclass(frozen=True)
 class Backend:
-    """A way to run graphs; `missing` is the reason why it can't run here, empty where it can."""
+    """A way to run graphs; `lacks` gives the reason why it can't run one here, empty where it can."""
 
     name: str
     run: Run
-    missing: str = ""
+    lacks: Callable[[str], str]
 
 
 def native_missing() -> str:
@@ -58,7 +58,7 @@ def with_schedule(model: ModelProto, schedule: str) -> ModelProto:
 
 
 def torch_backend(modules: Mapping[str, nn.Module]) -> Backend:
-    """The modules themselves; missing where there are none."""
+    """The modules themselves, by graph."""
 
     def run(graph: str, schedule: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         signature = GRAPHS[graph]
@@ -68,7 +68,7 @@ def torch_backend(modules: Mapping[str, nn.Module]) -> Backend:
         outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
         return {tensor.name: value.numpy() for tensor, value in zip(signature.outputs, outputs, strict=True)}
 
-    return Backend(TORCH, run, "" if modules else "no checkpoints were given")
+    return Backend(TORCH, run, lambda graph: "" if graph in modules else "no checkpoint was given")
 
 
 def onnx_backend(models: Mapping[str, ModelProto], *, library: bool, threads: int = 0) -> Backend:
@@ -84,4 +84,4 @@ def onnx_backend(models: Mapping[str, ModelProto], *, library: bool, threads: in
         found = sessions[place].run(outputs, {tensor.name: inputs[tensor.name] for tensor in signature.inputs})
         return dict(zip(outputs, found, strict=True))
 
-    return Backend(KERNEL if library else BODY, run, native_missing() if library else "")
+    return Backend(KERNEL if library else BODY, run, lambda graph: native_missing() if library else "")

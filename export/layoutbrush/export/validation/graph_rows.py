@@ -30,7 +30,7 @@ def graph_rows(
         examples = edit_example(batch, height, width, labels, seed=index + 1)
         for graph in graphs:
             for schedule in ("jump_flood", "fast") if graph == "warp" else ("fast",):
-                outputs = {b.name: b.run(graph, schedule, examples) for b in backends if not b.missing}
+                outputs = {b.name: b.run(graph, schedule, examples) for b in backends if not b.lacks(graph)}
                 rows += _pairs(graph, schedule, backends, outputs, examples)
             examples |= next(iter(outputs.values()))
         if "refine" in graphs and "warp" not in graphs:
@@ -47,7 +47,7 @@ def _pairs(
 ) -> Iterator[Row]:
     subject = f"warp, {schedule}" if graph == "warp" else graph
     for one, other in combinations(backends, 2):
-        pair, missing = f"{one.name} / {other.name}", one.missing or other.missing
+        pair, missing = f"{one.name} / {other.name}", one.lacks(graph) or other.lacks(graph)
         if missing:
             for tolerance in _tolerances(graph, schedule):
                 yield Row(subject, pair, tolerance, skipped=missing)
