@@ -32,8 +32,8 @@ ARROWS = {
 # Import names of the base install's dependencies.
 WIRE_PACKAGES = {"google", "grpc", "grpc_health", "grpc_reflection", "grpc_status"}
 BASE_PACKAGES = WIRE_PACKAGES | {"PIL", "numpy", "onnxruntime", "rich", "tyro"}
-# Imported where installed, and only inside functions: the extras `gpu` and `tensorrt`, the demo's photograph.
-OPTIONAL_PACKAGES = {"runtime": {"tensorrt_rtx"}, "plugin_bridge": {"sklearn"}}
+# Imported where installed, and only inside functions: extras, a peer of the benchmark, the demo's photograph.
+OPTIONAL_PACKAGES = {"runtime": {"tensorrt_rtx", "onnx"}, "plugin_bridge": {"sklearn"}}
 SOURCE_SUFFIXES = {".py", ".pyi", ".cc", ".cpp", ".h", ".hpp", ".cu", ".proto", ".toml", ".js", ".ts"}
 LONGEST_FILE, LONGEST_MEDIAN = 600, 200
 LARGEST_FILE_OUTSIDE_BUNDLES = 2 << 20
@@ -103,6 +103,17 @@ def test_base_portions_import_only_base_packages(portion: str) -> None:
         for name in foreign(portion, path)
         if name not in allowed
     ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("portion", OPTIONAL_PACKAGES)
+def test_optional_packages_are_imported_inside_functions(portion: str) -> None:
+    wrong = []
+    for path in python_files(portion):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            wrong += [path.name for name in names if name.split(".")[0] in OPTIONAL_PACKAGES[portion]]
     assert not wrong
 
 
