@@ -5,6 +5,7 @@ Written against the generated code alone, and so an example of a client too.
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import subprocess
@@ -45,7 +46,8 @@ def own_server(bundle: str, threads: int) -> Iterator[Server]:
     command = [sys.executable, "-m", "layoutbrush.runtime.cli", "serve", "--port", "0", "--follow-stdin"]
     command += ["--bundle", bundle, "--threads", str(threads)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+    open_to_us = {name: value for name, value in os.environ.items() if name != "LAYOUTBRUSH_TOKEN"}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=open_to_us) as process:
         try:
             yield Server(_bound(process), process.pid)
         finally:

@@ -1,0 +1,58 @@
+"""The bundle that comes with the package: sound, small, and the same picture for any number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from layoutbrush.runtime.bench.measure import landscape, painted
+from layoutbrush.runtime.bundle import MANIFEST_FILE, SHIPPED, Bundle
+from layoutbrush.runtime.engines.onnx_runtime import OnnxRuntimeEngine
+from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
+from layoutbrush.runtime.geometry import Extent
+from layoutbrush.runtime.pipeline import EditRequest, Editor, Result
+
+NAME = "scenes"
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    if not (SHIPPED / NAME / MANIFEST_FILE).is_file():
+        pytest.skip(f"the bundle {NAME} is not in this checkout")
+    return Bundle.load(NAME)
+
+
+def edited(bundle: Bundle, threads: int, size: Extent, library: str | None = "auto") -> np.ndarray:
+    editor = Editor(OnnxRuntimeEngine(bundle, threads, library=library), bundle.manifest)
+    photo, layout = landscape(size)
+    wanted, _ = painted(layout, 0.1)
+    *_, last = editor.edit(editor.open(photo, layout), EditRequest(wanted, seed=3))
+    assert isinstance(last, Result)
+    own = photo[last.layer.bounds.slices]
+    np.testing.assert_array_equal(last.layer.pixels[~last.mask], own[~last.mask])
+    return last.layer.pixels
+
+
+def test_it_is_whole_and_small(bundle: Bundle) -> None:
+    assert {"encode_image", "warp", "refine", "segment"} <= set(bundle.manifest.graphs)
+    assert [label.id for label in bundle.labels] == [label.id for label in STAND_IN_LABELS]
+    assert [label.name for label in bundle.labels] == [label.name for label in STAND_IN_LABELS]
+    assert sum(len(bundle.read(name)) for name in bundle.manifest.hashes) < 32_000_000
+    card = bundle.manifest.model_card
+    assert card.summary
+    assert card.data
+    assert card.metrics
+
+
+@pytest.mark.parametrize("size", [Extent(160, 112), Extent(900, 700)])
+def test_threads_do_not_change_the_picture(bundle: Bundle, size: Extent) -> None:
+    first, *others = (edited(bundle, threads, size) for threads in (1, 2, 3))
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+def test_segmentation_gives_labels_of_the_bundle(bundle: Bundle) -> None:
+    editor = Editor(OnnxRuntimeEngine(bundle, 2), bundle.manifest)
+    labels = editor.segment(landscape(Extent(200, 150))[0])
+    assert labels.shape == (150, 200)
+    assert set(np.unique(labels)) <= {label.id for label in bundle.labels} | {255}
