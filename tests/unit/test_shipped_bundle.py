@@ -10,7 +10,7 @@ from layoutbrush.runtime.bundle import MANIFEST_FILE, SHIPPED, Bundle
 from layoutbrush.runtime.engines.onnx_runtime import OnnxRuntimeEngine
 from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
 from layoutbrush.runtime.geometry import Extent
-from layoutbrush.runtime.pipeline import EditRequest, Editor, Result
+from layoutbrush.runtime.pipeline import Editor, EditRequest, Result
 
 NAME = "scenes"
 
