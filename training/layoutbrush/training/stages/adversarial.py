@@ -44,7 +44,7 @@ class Settings(refine.Settings):
     ramp: int = 100
     judge_rate: float = 4e-4
     judge_width: int = 32
-    r1: float = 0.2
+    r1: float = 0.001
     r1_every: int = 16
     augment: bool = True
 
