@@ -12,31 +12,19 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from layoutbrush.runtime.engines import Array, Arrays, Engine
 from layoutbrush.runtime.errors import Cancelled, OutOfRange, SizeMismatch, Unimplemented, UnknownLabel
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
-from layoutbrush.runtime.pipeline.carry import Networks, carry
-from layoutbrush.runtime.pipeline.coherence import Field, coherent
-from layoutbrush.runtime.pipeline.composite import blend, feather_weights
-from layoutbrush.runtime.pipeline.events import (
-    BoolMap,
-    EditRequest,
-    Event,
-    LabelMap,
-    Layer,
-    Photo,
-    Preview,
-    PreviewKind,
-    Progress,
-    Result,
-)
-from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, Mask, edit_mask, grow
+from layoutbrush.runtime.pipeline.events import EditRequest, Event, LabelMap, Layer, Photo, Preview, Progress, Result
+from layoutbrush.runtime.pipeline.finish import composite, new_pixels, preview_layer
+from layoutbrush.runtime.pipeline.harmony import STRENGTH
+from layoutbrush.runtime.pipeline.mask import Mask, edit_mask
 from layoutbrush.runtime.pipeline.region import choose_region
 from layoutbrush.runtime.pipeline.scene import Prepared, Scene, make_scene
+from layoutbrush.runtime.pipeline.task import Task, make_task
 
 OVERVIEW = 512
 """Longest side of the reduced maps from which the region of interest is chosen."""
@@ -47,14 +35,17 @@ SMALL = 384 * 384
 
 @dataclass(frozen=True)
 class EditorOptions:
-    """`scale`: longer side in pixels at which the networks work, 0 = the bundle's. `feather`: pixels over which a
-    result fades into unchanged labels inside the mask. `margin`: context around the mask, as a share of its longer
-    side.
+    """How an editor works.
+
+    `scale`: longer side in pixels at which the networks work, 0 = the bundle's. `feather`: pixels over which a result
+    fades into unchanged labels inside the mask. `margin`: context around the mask, as a share of its longer side.
+    `harmony`: share of the seam's difference that is spread inwards, 0 = none.
     """
 
     scale: int = 0
     feather: int = 3
     margin: float = 0.5
+    harmony: float = STRENGTH
 
 
 @dataclass(eq=False)
@@ -80,17 +71,6 @@ class _Clock:
 
     def finish(self) -> dict[str, float]:
         return {**self.timings, "total": 1000 * (time.perf_counter() - self.started)}
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """One edit in a scene, with the maps that the graphs want, padded as the scene is."""
-
-    mask: Mask
-    scene: Scene
-    edited: NDArray[np.int32]  # (1, h, w)
-    inside: BoolMap  # (1, h, w)
-    source: BoolMap  # (1, h, w)
 
 
 class Editor:
@@ -162,22 +142,26 @@ class Editor:
             region = self._region(prepared, request, mask)
         with clock.stage("encode"):
             scene = self._scene(prepared, region)
-            task = self._task(request, mask, scene)
+            task = make_task(request, mask, scene)
         yield Progress("warp", 0.15)
         with clock.stage("warp"):
-            warped = self._warp(task, request.seed)
-        yield from self._preview(prepared, task, request, "warped", warped["warped"])
+            found = self._warp(task)
+        if "warped" in request.previews:
+            warped = task.harmonised(found["warped"], self.options.harmony)
+            yield Preview("warped", preview_layer(prepared, task, warped))
         yield Progress("refine", 0.5)
         with clock.stage("refine"):
-            refined = self._refine(task, warped, coarse="coarse" in request.previews)
-        if "coarse" in refined:
-            yield from self._preview(prepared, task, request, "coarse", refined["coarse"])
+            pictures = self._refine(task, found)
+        if "coarse" in request.previews:
+            coarse = task.harmonised(pictures["coarse"], self.options.harmony)
+            yield Preview("coarse", preview_layer(prepared, task, coarse))
         yield Progress("composite", 0.85)
         with clock.stage("composite"):
-            pixels = self._new_pixels(prepared, request, task, warped, refined, clock.poll)
-            pixels = self._composite(prepared, request, mask, pixels)
+            refined = task.harmonised(pictures["refined"], self.options.harmony)
+            pixels = new_pixels(prepared, task, refined, found["correspondence"], clock.poll)
+            layer = Layer(mask.bounds, composite(prepared, task, pixels, self.options.feather))
         yield Progress("composite", 1.0)
-        yield Result(Layer(mask.bounds, pixels), mask.pixels, clock.finish())
+        yield Result(layer, mask.pixels, clock.finish())
 
     # Choosing what to work on
 
@@ -204,21 +188,9 @@ class Editor:
             prepared.keep(scene)
         return scene
 
-    def _task(self, request: EditRequest, mask: Mask, scene: Scene) -> _Task:
-        """Return the maps of the edit at the scene's scale."""
-        region, extent, padded = scene.region, scene.extent, scene.padded
-        edited = resample.pad(resample.scale_labels(request.edited[region.slices], extent), padded, edge=True)
-        inside = resample.pad(resample.any_owned(mask.crop(region), extent), padded, edge=False)
-        source = np.zeros(padded.shape, np.bool_)
-        source[: extent.height, : extent.width] = True
-        if request.exclude is not None:
-            excluded = resample.any_owned(request.exclude[region.slices], extent)
-            source[: extent.height, : extent.width] &= ~grow(excluded, EXCLUDE_RIM)
-        return _Task(mask, scene, edited.astype(np.int32)[None], inside[None], source[None])
-
     # Running the graphs
 
-    def _warp(self, task: _Task, seed: int) -> Arrays:
+    def _warp(self, task: Task) -> Arrays:
         inputs: dict[str, Array] = {
             **task.scene.features,
             "image": task.scene.image,
@@ -226,11 +198,11 @@ class Editor:
             "edited": task.edited,
             "mask": task.inside,
             "source": task.source,
-            "seed": np.array([seed], np.int32),
+            "seed": np.array([task.request.seed], np.int32),
         }
         return self.engine.run("warp", inputs, ("warped", "correspondence", "confidence"))
 
-    def _refine(self, task: _Task, warped: Arrays, coarse: bool) -> Arrays:
+    def _refine(self, task: Task, warped: Arrays) -> Arrays:
         inputs: dict[str, Array] = {
             "warped": warped["warped"],
             "image": task.scene.image,
@@ -238,67 +210,8 @@ class Editor:
             "mask": task.inside,
             "confidence": warped["confidence"],
         }
-        return self.engine.run("refine", inputs, ("coarse", "refined") if coarse else ("refined",))
-
-    # From the networks' pixels to the photo's
-
-    def _preview(
-        self, prepared: Prepared, task: _Task, request: EditRequest, kind: PreviewKind, planes: Array
-    ) -> Iterator[Event]:
-        """Yield the mask's bounds at the networks' scale, or smaller where a smaller preview is wanted."""
-        if kind not in request.previews:
-            return
-        scene, bounds = task.scene, task.mask.bounds
-        near = bounds.moved(-scene.region.x, -scene.region.y)
-        to = bounds.extent
-        if not scene.native:
-            near = _reduced(near, scene.region.extent, scene.extent)
-            to = near.extent
-        pixels = resample.to_bytes(planes[0][(slice(None), *near.slices)])
-        if scene.native:
-            pixels = np.where(task.mask.pixels[..., None], pixels, prepared.photo[bounds.slices])
-        if to.longer > request.preview_side:
-            to = to.scaled(request.preview_side / to.longer)
-            pixels = resample.scale_photo(pixels, Bounds.of(Extent.of_shape(pixels.shape)), to)
-        yield Preview(kind, Layer(bounds, pixels))
-
-    def _new_pixels(
-        self,
-        prepared: Prepared,
-        request: EditRequest,
-        task: _Task,
-        warped: Arrays,
-        refined: Arrays,
-        poll: Callable[..., None],
-    ) -> Photo:
-        """Return the mask's bounds as the networks want them, uint8 (h, w, 3)."""
-        scene, bounds = task.scene, task.mask.bounds
-        if scene.native:
-            near = bounds.moved(-scene.region.x, -scene.region.y)
-            return resample.to_bytes(refined["refined"][0][(slice(None), *near.slices)])
-        height, width = scene.extent.shape  # what was padded falls away
-        cut = (slice(None), slice(height), slice(width))
-        picture = refined["refined"][0][cut]
-        field = Field(
-            picture=picture,
-            image=scene.image[0][cut],
-            layout=scene.layout[cut][0],
-            edited=task.edited[cut][0],
-            mask=task.inside[cut][0],
-            source=task.source[cut][0],
-        )
-        keys = coherent(np.ascontiguousarray(warped["correspondence"][cut][0]), field, poll)
-        networks = Networks(scene.region, scene.extent, keys, field.mask, field.edited, picture)
-        return carry(prepared.photo, request.edited, task.mask, networks, poll)
-
-    def _composite(self, prepared: Prepared, request: EditRequest, mask: Mask, pixels: Photo) -> Photo:
-        """Return the layer, uint8 (h, w, 3): the photo's own pixels outside the mask, feathered inside its rim."""
-        where = mask.bounds.slices
-        keepable = prepared.layout[where] == request.edited[where]
-        if request.exclude is not None:
-            keepable &= ~request.exclude[where]
-        weights = feather_weights(mask.pixels, keepable, self.options.feather)
-        return blend(prepared.photo[where], pixels, weights)
+        coarse = ("coarse",) if "coarse" in task.request.previews else ()
+        return self.engine.run("refine", inputs, (*coarse, "refined"))
 
     # Checks
 
@@ -324,13 +237,3 @@ class Editor:
             wrong = present[~self._ids[present]]
             if wrong.size:
                 raise UnknownLabel(f"The bundle has no label {int(wrong[0])}.", name)
-
-
-def _reduced(bounds: Bounds, full: Extent, to: Extent) -> Bounds:
-    """Return `bounds` of a picture of `full` in pixels of the same picture at the size `to`, outwards."""
-    return Bounds.between(
-        bounds.x * to.width // full.width,
-        bounds.y * to.height // full.height,
-        -(-bounds.right * to.width // full.width),
-        -(-bounds.bottom * to.height // full.height),
-    )

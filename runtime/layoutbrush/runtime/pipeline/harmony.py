@@ -1,0 +1,102 @@
+"""Light and colour agree across the mask's rim: the seam's difference is spread inwards as a smooth membrane.
+
+Along the rim, where the label is the same on both sides, the photo outside is compared with the result inside, block by
+block. That difference is interpolated over the masked pixels of the label, near blocks first, far ones from coarser and
+coarser means (pull-push: Gortler et al., SIGGRAPH 1996), and added; the idea of seamless cloning (Perez et al.,
+SIGGRAPH 2003) without solving a system. Textures keep their detail, a result without a seam is left as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from layoutbrush.runtime.geometry import Extent
+from layoutbrush.runtime.pipeline.events import BoolMap
+from layoutbrush.runtime.pipeline.mask import filled_bounds, grow
+
+BLOCK = 8
+"""Side in pixels of the blocks that are compared."""
+BAND = 3
+"""Pixels on each side of the rim that are compared."""
+LEAST = 3
+"""Pixels of a block, on each side, that make a comparison."""
+STRENGTH = 0.6
+"""Share of the difference that is taken away: textures differ by themselves, and not every difference is a seam."""
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+
+def harmonised(
+    picture: Floats,
+    image: Floats,
+    mask: BoolMap,
+    layout: Ints,
+    edited: Ints,
+    source: BoolMap,
+    strength: float = STRENGTH,
+) -> Floats:
+    """Return the picture, float32 (3, h, w) in [0, 1], with the seam's difference spread over the masked pixels.
+
+    `picture`: what the networks made; `image`: the photo, both float32 (3, h, w) in [0, 1]. `mask`: bool (h, w), True =
+    new. `layout`, `edited`: int32 (h, w). `source`: bool (h, w), False = belongs to what is thrown away, not compared.
+    """
+    around = filled_bounds(mask).grow(2 * BLOCK).clamp(Extent.of_shape(mask.shape)).slices
+    result = picture.copy()
+    part, photo = result[:, *around], image[:, *around]
+    mask, layout, edited, source = mask[around], layout[around], edited[around], source[around]
+    outside = grow(mask, BAND) & ~mask & source
+    inside = mask & grow(~mask, BAND)
+    for label in np.unique(edited[inside]):
+        wanted = edited == label
+        difference, weight = _differences(part, photo, inside & wanted, outside & (layout == label))
+        if weight.any():
+            membrane = _enlarged(_pull_push(difference * weight, weight), BLOCK, mask.shape)
+            np.add(part, np.float32(strength) * membrane, out=part, where=mask & wanted)
+    return np.clip(result, 0, 1, out=result)
+
+
+def _differences(picture: Floats, image: Floats, inside: BoolMap, outside: BoolMap) -> tuple[Floats, Floats]:
+    """Return photo minus result for each block, float32 (3, h/8, w/8), and 1 where there is one, float32 (h/8, w/8)."""
+    new, old = _block_sums(inside.astype(np.float32)), _block_sums(outside.astype(np.float32))
+    known = ((new >= LEAST) & (old >= LEAST)).astype(np.float32)
+    ours, photo = _block_sums(picture * inside), _block_sums(image * outside)
+    return known * (_mean(photo, old) - _mean(ours, new)), known
+
+
+def _mean(total: Floats, weight: Floats) -> Floats:
+    """Return total over weight, zero where both are."""
+    mean: Floats = np.divide(total, np.maximum(weight, np.float32(1e-6)), dtype=np.float32)
+    return mean
+
+
+def _block_sums(plane: NDArray[np.float32], side: int = BLOCK) -> Floats:
+    """Return the sums over blocks of the last two axes, float32 (..., ceil(h / side), ceil(w / side))."""
+    height, width = plane.shape[-2:]
+    tall, wide = -(-height // side), -(-width // side)
+    spare = [(0, 0)] * (plane.ndim - 2) + [(0, tall * side - height), (0, wide * side - width)]
+    blocks = np.pad(plane, spare).reshape(*plane.shape[:-2], tall, side, wide, side)
+    sums: Floats = blocks.sum(axis=(-3, -1), dtype=np.float32)
+    return sums
+
+
+def _pull_push(total: Floats, weight: Floats) -> Floats:
+    """Return values, given as float32 sums (3, h, w) with weights (h, w), with the gaps filled from coarser means."""
+    own = _mean(total, weight)
+    if weight.size == 1:
+        return own
+    sums, weights = _block_sums(total, 2), _block_sums(weight, 2)
+    limit = _mean(np.ones_like(weights), np.maximum(weights, 1))  # no cell counts for more than one
+    filled = _enlarged(_pull_push(sums * limit, weights * limit), 2, weight.shape)
+    mixed: Floats = filled + np.minimum(weight, np.float32(1)) * (own - filled)
+    return mixed
+
+
+def _enlarged(planes: Floats, side: int, shape: tuple[int, ...]) -> Floats:
+    """Return cells, float32 (3, ..., ...), as squares of `side` pixels at the size `shape`, bilinear."""
+    height, width = shape
+    size = (planes.shape[2] * side, planes.shape[1] * side)
+    large = [np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)) for plane in planes]
+    return np.stack([plane[:height, :width] for plane in large])

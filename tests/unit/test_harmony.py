@@ -1,0 +1,70 @@
+"""Harmony: a seam goes away, detail stays, other labels and pixels outside are left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layoutbrush.runtime.pipeline.harmony import harmonised
+
+SHAPE = (70, 90)
+
+
+def example() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A photo with a slow gradient, a mask inside, and one label."""
+    rows, columns = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    image = np.stack([0.2 + rows / 200, 0.3 + columns / 300, np.full(SHAPE, 0.4)]).astype(np.float32)
+    mask = np.zeros(SHAPE, np.bool_)
+    mask[20:50, 25:65] = True
+    labels = np.zeros(SHAPE, np.int32)
+    return image, mask, labels, np.ones(SHAPE, np.bool_)
+
+
+def test_a_picture_without_a_seam_stays() -> None:
+    image, mask, labels, source = example()
+    found = harmonised(image, image, mask, labels, labels, source, 1.0)
+    assert np.abs(found - image).max() < 0.03
+    np.testing.assert_array_equal(found[:, ~mask], image[:, ~mask])
+
+
+def test_a_uniform_shift_is_taken_away_and_detail_stays() -> None:
+    image, mask, labels, source = example()
+    image[:] = 0.5
+    detail = np.random.default_rng(0).normal(0, 0.02, image.shape).astype(np.float32)
+    picture = np.where(mask, image + detail + np.float32(0.2), image)
+    found = harmonised(picture, image, mask, labels, labels, source, 1.0)
+    left = (found - image - detail)[:, mask]
+    assert np.abs(left).mean() < 0.02
+    np.testing.assert_array_equal(found[:, ~mask], image[:, ~mask])
+
+
+def test_strength_is_a_share() -> None:
+    image, mask, labels, source = example()
+    image[:] = 0.5
+    picture = np.where(mask, np.float32(0.7), image)
+    found = harmonised(picture, image, mask, labels, labels, source, 0.5)
+    assert np.abs(found[:, mask] - 0.6).max() < 0.01
+
+
+def test_labels_are_barriers() -> None:
+    image, mask, labels, source = example()
+    edited = labels.copy()
+    edited[mask] = 4  # nothing outside has this label
+    picture = np.where(mask, np.float32(0.9), image)
+    np.testing.assert_array_equal(harmonised(picture, image, mask, labels, edited, source, 1.0), picture)
+
+
+def test_what_is_thrown_away_is_not_compared() -> None:
+    image, mask, labels, source = example()
+    image[:] = 0.5
+    image[:, :, :25] = 1.0
+    source[:, :25] = False
+    picture = np.where(mask, np.float32(0.5), image)
+    found = harmonised(picture, image, mask, labels, labels, source, 1.0)
+    assert np.abs(found[:, mask] - 0.5).max() < 0.01
+
+
+def test_a_mask_over_everything_has_no_rim() -> None:
+    image, _, labels, source = example()
+    picture = image[:, ::-1].copy()
+    everywhere = np.ones(SHAPE, np.bool_)
+    np.testing.assert_array_equal(harmonised(picture, image, everywhere, labels, labels, source, 1.0), picture)
