@@ -31,7 +31,10 @@ SCALES = (8, 4, 2, 1)
 
 @dataclass(frozen=True)
 class Round:
-    """One match-and-vote step: iterations of KeyIndexSampling (one a window), then the votes within `reach`."""
+    """One match-and-vote step: iterations of KeyIndexSampling (one a window), then the votes within `reach`.
+
+    `votes`: how many of the particles vote; the others only serve the search (averaging them blurs).
+    """
 
     windows: tuple[int, ...]
     particles: int = 2
@@ -39,6 +42,7 @@ class Round:
     strides: tuple[int, ...] = ()
     reach: int = 2
     gamma: float = 60.0
+    votes: int = 1
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,10 @@ class ScalePlan:
 
 
 def _default_plans() -> tuple[ScalePlan, ...]:
-    first = Round(windows=(0, 64, 32, 16, 8, 4, 2), particles=4, samples=4, gamma=40.0)
-    later = Round(windows=(0, 8, 4, 2), particles=2, gamma=60.0)
-    fine = Round(windows=(0, 4, 2), particles=1, gamma=80.0)
-    last = Round(windows=(0, 2, 1), particles=1, gamma=300.0)
+    first = Round(windows=(0, 64, 32, 16, 8, 4, 2), particles=4, samples=4, gamma=24.0)
+    later = Round(windows=(0, 8, 4, 2), gamma=36.0)
+    fine = Round(windows=(0, 4, 2), particles=1, gamma=48.0)
+    last = Round(windows=(0, 2, 1), particles=1, gamma=900.0)
     return (
         ScalePlan(8, patch=28, learned=20, rounds=(first, later, later, later)),
         ScalePlan(4, patch=28, learned=20, rounds=(later, later, later)),
@@ -142,8 +146,9 @@ class SparseAttentionNetwork(nn.Module):
         self.arguments = {"config": asdict(config)}
         classes = config.labels + 1
         self.patch = PatchDescriptor(max(plan.patch for plan in config.plans))
-        self.patch_gain = nn.Parameter(torch.zeros(len(SCALES)))
-        self.position_gain = nn.Parameter(torch.full((len(SCALES),), -1.6))
+        # Logarithms, one a scale. Larger gains of the patch lock the rounds into their first, blurred estimate.
+        self.patch_gain = nn.Parameter(torch.tensor([-1.0, -1.0, -0.8, -0.6]))
+        self.position_gain = nn.Parameter(torch.full((len(SCALES),), -1.2))
         generator = torch.Generator().manual_seed(7)
         code = torch.linalg.qr(torch.randn(classes, classes, generator=generator))[0][:, : config.label_code]
         code[config.labels] = 0.0  # "don't know" is as far from every label
@@ -286,8 +291,9 @@ class SparseAttentionNetwork(nn.Module):
                 label_penalty=self.config.label_penalty, scores=scores,
             )
         values = level.values.permute(0, 2, 3, 1).contiguous()
+        best = slice(0, settings.votes)
         voted = sparse_attention_warp(
-            values, keys, scores, query_mask=need, gamma=settings.gamma, reach=settings.reach
+            values, keys[..., best], scores[..., best], query_mask=need, gamma=settings.gamma, reach=settings.reach
         ).permute(0, 3, 1, 2)
         image = torch.where(level.hole[:, None], voted, level.context)
         return Estimate(image, keys[:, 0], scores[:, 0])
