@@ -77,6 +77,7 @@ class ScriptedEditor:
     deaf: bool = False
     opened: int = 0
     started: int = 0
+    steps_begun: int = 0
     finished: int = 0
     cancelled: int = 0
     requests: list[EditRequest] = field(default_factory=list)
@@ -110,13 +111,14 @@ class ScriptedEditor:
                     raise self.raises
             for kind in request.previews:
                 yield Preview(kind, layer)
-        except Cancelled:
+        except (Cancelled, GeneratorExit):  # found by its own poll, or by the worker's between two events
             self.cancelled += 1
             raise
         self.finished += 1
         yield Result(layer, mask.pixels, {"warp": 1.0, "total": 2.0})
 
     def _work(self, cancelled: Callable[[], bool]) -> None:
+        self.steps_begun += 1
         end = time.monotonic() + self.step_seconds
         while time.monotonic() < end or (self.hold is not None and not self.hold.is_set()):
             if not self.deaf and cancelled():

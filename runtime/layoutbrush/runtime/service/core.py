@@ -109,8 +109,8 @@ class Core:
         pools = (self._workers, self._decoders)
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
-        ended = asyncio.gather(*(asyncio.to_thread(pool.shutdown, True) for pool in pools))
-        await asyncio.wait([asyncio.ensure_future(ended)], timeout=patience_seconds)
+        waits = [asyncio.create_task(asyncio.to_thread(pool.shutdown, True)) for pool in pools]
+        await asyncio.wait(waits, timeout=patience_seconds)
 
     def _deadline(self, wanted: float) -> float:
         latest = time.monotonic() + self.options.limits.max_seconds

@@ -64,13 +64,17 @@ def _unary(handler: Any, denied: bool) -> Callable[[bytes, Any], Awaitable[Any]]
     return call
 
 
-def _stream(handler: Any, denied: bool) -> Callable[[bytes, Any], AsyncIterator[Any]]:
-    async def call(raw: bytes, context: Any) -> AsyncIterator[Any]:
+def _stream(handler: Any, denied: bool) -> Callable[[bytes, Any], Awaitable[None]]:
+    # A coroutine that writes, not a generator: grpc.aio leaves a cancelled generator to the garbage collector, and its
+    # work would go on until then. A cancelled coroutine closes what it iterates at once.
+    async def call(raw: bytes, context: Any) -> None:
         try:
-            responses = handler.unary_stream(_parse(handler, raw, denied), context)
-            async with aclosing(responses):
+            async with aclosing(handler.unary_stream(_parse(handler, raw, denied), context)) as responses:
                 async for response in responses:
-                    yield response
+                    try:
+                        await context.write(response)
+                    except grpc.aio.InternalError:  # the client is gone, and its cancellation still on the way
+                        return
         except Exception as error:  # noqa: BLE001  # the last word on errors
             await _abort(context, error)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Executor, Future
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -80,7 +81,7 @@ class Job(Generic[T]):
         else:
             thread.add_done_callback(lambda _: self._post(ticket.release))
 
-    async def run(self, work: Callable[[], Iterator[T]]) -> AsyncGenerator[Position | T, None]:
+    async def run(self, work: Callable[[], Generator[T, None, None]]) -> AsyncGenerator[Position | T, None]:
         """Yield places in the queue, then what `work()` yields in its thread. Only inside the job's context.
 
         Raises:
@@ -108,13 +109,14 @@ class Job(Generic[T]):
         except TimeoutError:
             raise DeadlineExceeded("The time for this request ran out.") from None
 
-    def _work(self, work: Callable[[], Iterator[T]]) -> None:
+    def _work(self, work: Callable[[], Generator[T, None, None]]) -> None:
         error: BaseException | None = None
         try:
-            for value in work():
-                self._post(self._mailbox.put_nowait, _Event(value))
-                if self.cancelled():
-                    raise Cancelled
+            with closing(work()) as values:
+                for value in values:
+                    self._post(self._mailbox.put_nowait, _Event(value))
+                    if self.cancelled():
+                        raise Cancelled
         except BaseException as raised:  # noqa: BLE001  # handed on to the reader, whatever it is
             error = raised
         self._post(self._mailbox.put_nowait, _End(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,12 +106,12 @@ class Renders:
         request: EditRequest,
         options: read.Options,
         cancelled: Callable[[], bool],
-    ) -> Callable[[], Iterator[_Step]]:
+    ) -> Callable[[], Generator[_Step, None, None]]:
         """What the worker thread does for an edit: prepare if need be, edit, encode."""
         photo, layout = document.photo.pixels, document.whole(LayerKind.LABEL_MAP)
         editor = self._backend.editor
 
-        def work() -> Iterator[_Step]:
+        def work() -> Generator[_Step, None, None]:
             try:
                 if not slot.ready:
                     yield Progress("segment" if layout is None else "encode", 0.0)
@@ -154,7 +154,9 @@ class Renders:
             if request.store:
                 self.warm(document)
 
-    def _segment_work(self, photo: Decoded, encoding: Encoding, cancelled: Callable[[], bool]) -> Iterator[_Step]:
+    def _segment_work(
+        self, photo: Decoded, encoding: Encoding, cancelled: Callable[[], bool]
+    ) -> Generator[_Step, None, None]:
         yield Progress("segment", 0.0)
         layout = self._backend.editor.segment(photo.pixels, cancelled)
         whole = Bounds.of(Extent.of_shape(layout.shape))

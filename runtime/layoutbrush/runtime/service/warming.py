@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor
 
 from layoutbrush.runtime.admission import Admission
@@ -34,7 +34,7 @@ class Warming:
         photo, slot, editor = document.photo.pixels, document.prepared, self._backend.editor
         job: Job[None] = Job(self._workers, self._admission, time.monotonic() + self._store.limits.max_seconds)
 
-        def work() -> Iterator[None]:
+        def work() -> Generator[None, None, None]:
             slot.get(lambda: editor.open(photo, layout, job.cancelled), job.cancelled)
             yield None
 
@@ -48,7 +48,7 @@ class Warming:
             job.stop(Cancelled())
 
 
-async def _run(job: Job[None], work: Callable[[], Iterator[None]]) -> None:
+async def _run(job: Job[None], work: Callable[[], Generator[None, None, None]]) -> None:
     try:
         with job:
             async for _ in job.run(work):
