@@ -25,6 +25,7 @@ lint: $(VENV)/.dev-$(KIND)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/buf lint proto
+	BUF=$(abspath $(BIN)/buf) proto/baseline.sh
 
 bench: $(VENV)/.dev-$(KIND)
 	$(BIN)/layoutbrush bench

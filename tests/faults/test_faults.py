@@ -17,7 +17,7 @@ from layoutbrush.runtime.errors import InvalidArgument
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.testing import ScriptedEditor, raw_layer
 
-SECRET = "secret at 0x7f00 in /home/painter"
+SECRET = "secret at 0x7f00 in /srv/painter"
 
 
 def failure(call: Any) -> Any:
@@ -228,6 +228,12 @@ def test_closing_a_document_ends_its_renders(bench: Any) -> None:
     at.stub.CloseDocument(v1.CloseDocumentRequest(document_id=at.document))
     assert failure(call).code() is grpc.StatusCode.CANCELLED
     at.until(lambda: at.editor.cancelled == 1)
+
+
+def test_an_idle_server_forgets_by_itself(bench: Any) -> None:
+    at = bench(ScriptedEditor(), idle_seconds=0.2)
+    at.until(lambda: len(at.server.running.core.store) == 0)
+    assert failure(at.start()).code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_two_workers_work_at_once(bench: Any) -> None:

@@ -129,9 +129,11 @@ async def serving(options: ServerOptions, backend: Backend) -> AsyncIterator[Run
     await server.start()
     for name in ("", SERVICE):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    housekeeping = asyncio.create_task(core.keep_house())
     try:
         yield Running(_dial(options.host, port), core, server, checks)
     finally:
+        housekeeping.cancel()
         await server.stop(0)
         await core.aclose()
 

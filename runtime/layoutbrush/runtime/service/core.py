@@ -24,6 +24,8 @@ from layoutbrush.runtime.service.info import server_info
 from layoutbrush.runtime.service.renders import Renders
 from layoutbrush.runtime.service.uploads import Uploads
 
+_HOUSEKEEPING_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class CoreOptions:
@@ -96,6 +98,12 @@ class Core:
         read.drafts(request, self.options.limits)
         for response in _no_drafts():
             yield response
+
+    async def keep_house(self) -> None:
+        """Forget expired documents now and then, for as long as this runs: an idle server gives its memory back."""
+        while True:
+            await asyncio.sleep(min(_HOUSEKEEPING_SECONDS, self.options.idle_seconds))
+            self.store.expire()
 
     def drain(self) -> None:
         """Admit no further work; what is in may finish."""
