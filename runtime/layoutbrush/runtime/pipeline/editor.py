@@ -20,7 +20,6 @@ from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, LabelMap, Layer, Photo, Preview, Progress, Result
 from layoutbrush.runtime.pipeline.finish import composite, new_pixels, preview_layer
-from layoutbrush.runtime.pipeline.harmony import STRENGTH
 from layoutbrush.runtime.pipeline.mask import Mask, edit_mask
 from layoutbrush.runtime.pipeline.region import choose_region
 from layoutbrush.runtime.pipeline.scene import Prepared, Scene, make_scene
@@ -45,7 +44,7 @@ class EditorOptions:
     scale: int = 0
     feather: int = 3
     margin: float = 0.5
-    harmony: float = STRENGTH
+    harmony: float = 1.0
 
 
 @dataclass(eq=False)
