@@ -1,4 +1,4 @@
-"""The discriminator D(x, c, m) (patent 518, equation 14): patches of a picture with its layout and mask, on two scales."""
+"""The discriminator D(x, c, m) (patent 518, equation 14): patches of a picture with layout and mask, on two scales."""
 
 from __future__ import annotations
 
