@@ -14,8 +14,8 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # ship
 from grpc_status import rpc_status
 
 from layoutbrush import v1
-from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ServerThread, raw_layer, scripted_backend
+from layoutbrush.runtime.server import ServerOptions, open_backend
+from layoutbrush.runtime.testing import ServerThread, raw_layer
 
 LEAKS = re.compile(
     r"Traceback|0x[0-9a-f]{4,}|Error\b|Exception|<class|object at|\.py\b|site-packages|/home|/usr|/tmp|numpy|PIL|None"
@@ -97,7 +97,9 @@ def reader() -> Callable[[Any], Refusal]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerThread]:
-    with ServerThread(scripted_backend(), ServerOptions(port=0)) as running:
+    """The real pipeline, with the engine that has no networks."""
+    options = ServerOptions(port=0, bundle="stand-in")
+    with ServerThread(open_backend(options), options) as running:
         yield running
 
 
