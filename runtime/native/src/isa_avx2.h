@@ -28,12 +28,11 @@ inline __m256i quantise8(const float* from, float scale) {
   return _mm256_cvtps_epi32(v);
 }
 // Sixteen features to bytes.
-inline void quantise16(const float* from, float scale, int8_t* to) {
+inline void quantise16(const float* from, float scale, uint8_t, int8_t* to) {
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(quantise8(from, scale), quantise8(from + 8, scale)), 0xd8);
   const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
 }
-inline void add_bias16(uint8_t*) {}
 inline int32_t sum16(const int8_t*) { return 0; }
 
 inline __m128i folded(__m256i v) { return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)); }

@@ -11,7 +11,7 @@ namespace layoutbrush {
 namespace {
 
 constexpr const char* kName = "avx512";
-constexpr int kKeyBias = 128;
+constexpr int kKeyBias = 128;  // what is added to the bytes of keys: their sign bit is flipped
 inline void prefetch(const void* address) { _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T0); }
 
 inline unsigned mask_bits(I32x4 mask) {
@@ -21,17 +21,14 @@ inline unsigned mask_bits(I64x4 mask) {
   return static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(reinterpret_cast<__m256i>(mask))));
 }
 
-// Sixteen features to bytes: rounded half to even, clamped; NaN to 0.
-inline void quantise16(const float* from, float scale, int8_t* to) {
+// Sixteen features to bytes: rounded half to even, clamped, NaN to 0; flip is the sign bit of each byte, or 0.
+inline void quantise16(const float* from, float scale, uint8_t flip, int8_t* to) {
   const __m512 raw = _mm512_loadu_ps(from);
   const __m512 low = _mm512_max_ps(_mm512_mul_ps(raw, _mm512_set1_ps(scale)), _mm512_set1_ps(-127.0f));
   const __m512 v = _mm512_min_ps(low, _mm512_set1_ps(127.0f));
   const __m512i integers = _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(raw, raw, _CMP_ORD_Q), v);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(integers));
-}
-inline void add_bias16(uint8_t* bytes) {
-  auto* at = reinterpret_cast<__m128i*>(bytes);
-  _mm_storeu_si128(at, _mm_xor_si128(_mm_loadu_si128(at), _mm_set1_epi8(static_cast<char>(0x80))));
+  const __m128i bytes = _mm_xor_si128(_mm512_cvtepi32_epi8(integers), _mm_set1_epi8(static_cast<char>(flip)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
 }
 inline int32_t sum16(const int8_t* bytes) {
   const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));

@@ -20,10 +20,9 @@ inline unsigned mask_bits(I64x4 mask) {
 
 // Sixteen features to bytes; see quantise_kernels.h.
 inline int8_t quantise(float value, float scale);
-inline void quantise16(const float* from, float scale, int8_t* to) {
+inline void quantise16(const float* from, float scale, uint8_t, int8_t* to) {
   for (int i = 0; i < 16; ++i) to[i] = quantise(from[i], scale);
 }
-inline void add_bias16(uint8_t*) {}
 inline int32_t sum16(const int8_t*) { return 0; }
 
 // A quantised query, ready to be multiplied with rows of keys.

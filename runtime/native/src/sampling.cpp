@@ -1,10 +1,13 @@
 // KeyIndexSampling: checks a call, quantises, and drives the passes of one schedule over the thread pool.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "errors.h"
+#include "label_codes.h"
 #include "ops.h"
 #include "scratch.h"
 #include "thread_pool.h"
@@ -15,7 +18,7 @@ namespace {
 constexpr int kKeysPerTask = 4096;
 // Bands of the in-place scan: contiguous rows with about an equal share of the queries. They depend on the masks
 // alone, so the result does not depend on the threads.
-constexpr int kBands = 8, kFewestBandRows = 16, kMostBandRows = 64;
+constexpr int kBands = 16, kFewestBandRows = 16, kMostBandRows = 64;
 
 int32_t integer_penalty(const LbSampling& c) {
   const double scale = c.scale;
@@ -36,36 +39,6 @@ void check(const LbSampling& c) {
 
 int padded(int64_t channels) { return channels <= 16 ? 16 : channels <= 32 ? 32 : channels <= 64 ? 64 : 128; }
 
-// Label codes of the keys: bytes where all their labels span at most 254 values, else the labels themselves
-// with an unused number for keys that may not be copied.
-struct LabelCodes {
-  bool bytes;
-  int low;
-  int32_t masked;
-
-  LabelCodes(const int32_t* key_labels, int64_t keys, const int32_t* query_labels, int64_t queries) {
-    int32_t smallest = key_labels[0], largest = key_labels[0];
-    for (int64_t i = 0; i < keys; ++i) {
-      smallest = std::min(smallest, key_labels[i]);
-      largest = std::max(largest, key_labels[i]);
-    }
-    low = smallest;
-    bytes = static_cast<int64_t>(largest) - smallest <= 253;
-    masked = bytes ? 0 : unused(key_labels, keys, query_labels, queries);
-  }
-
-  static int32_t unused(const int32_t* a, int64_t na, const int32_t* b, int64_t nb) {
-    std::vector<int32_t> all(a, a + na);
-    all.insert(all.end(), b, b + nb);
-    std::sort(all.begin(), all.end());
-    int64_t candidate = INT32_MIN;
-    for (int32_t label : all)
-      if (label == candidate) ++candidate;
-      else if (label > candidate) break;
-    return static_cast<int32_t>(candidate);
-  }
-};
-
 class Driver {
  public:
   Driver(const LbSampling& call, int64_t element)
@@ -75,23 +48,22 @@ class Driver {
         first_(queries_ * slots_ * sizeof(Ranked)), second_(queries_ * slots_ * sizeof(Ranked)), key_rows_(keys_ * row_bytes_) {}
 
   void run() {
-    list_active();
+    const LabelRange key_labels = list_active();
+    list_bands();
     Scratch query_rows(size_t(active()) * row_bytes_), corrections(size_t(active()) * sizeof(int32_t));
     fill_search(query_rows.as<int8_t>(), corrections.as<int32_t>());
-    const LabelCodes labels(c_.key_labels + b_ * keys_, keys_, s_.query_labels, queries_);
+    const LabelCodes labels(key_labels, c_.key_labels + b_ * keys_, keys_, s_.query_labels, queries_);
     Scratch codes(size_t(keys_) * (labels.bytes ? sizeof(uint8_t) : sizeof(int32_t)));
-    quantise(labels, codes, query_rows.as<int8_t>(), corrections.as<int32_t>());
-    state_ = {nullptr, first_.as<Ranked>()};
-    rows([&](int y) {
-      kernels_.start_row(s_, state_.current, y);
-      emit(0, y);
-    });
-    for (int i = 1; i < c_.iterations; ++i)
-      for (int pass = 0; pass < c_.propagations; ++pass) c_.fast ? scan(i, pass) : flood(i, pass);
+    fill_codes(labels, codes);
+    c_.fast ? scan(labels, codes) : flood(labels, codes);
   }
 
  private:
   int active() const { return row_begin_.back(); }
+  int64_t key_tasks() const { return (keys_ + kKeysPerTask - 1) / kKeysPerTask; }
+  int64_t quantise_tasks() const { return key_tasks() + c_.height; }
+  int bands() const { return static_cast<int>(bands_.size()) - 1; }
+  int phases() const { return 1 + (c_.iterations - 1) * c_.propagations; }
 
   template <class F>
   void rows(const F& body) {  // a few rows a task
@@ -103,22 +75,29 @@ class Driver {
     });
   }
 
-  void list_active() {
+  // Lists the active queries of each row; on the way, finds the range of the key labels.
+  LabelRange list_active() {
     const uint8_t* mask = c_.query_mask ? c_.query_mask + b_ * queries_ : nullptr;
-    const int64_t width = c_.width;
-    for (int64_t y = 0; y < c_.height; ++y) {
+    const int64_t width = c_.width, height = c_.height;
+    for (int64_t y = 0; y < height; ++y) {
       int32_t count = mask ? 0 : static_cast<int32_t>(width);
       for (int64_t x = 0; mask && x < width; ++x) count += mask[y * width + x] != 0;
       row_begin_[y + 1] = row_begin_[y] + count;
     }
     active_x_.reset(new int32_t[active() + 1]);
-    rows([&](int y) {
-      int32_t* to = active_x_.get() + row_begin_[y];
-      const bool any = row_begin_[y + 1] != row_begin_[y];
-      for (int x = 0; any && x < width; ++x)
-        if (!mask || mask[y * width + x]) *to++ = x;
+    constexpr int64_t kParts = 16;
+    LabelRange ranges[kParts], all;
+    parallel_for(kParts, threads_, [&](int64_t part) {
+      const int64_t begin = keys_ * part / kParts, end = keys_ * (part + 1) / kParts;
+      ranges[part] = LabelRange::of(c_.key_labels + b_ * keys_ + begin, end - begin);
+      for (int64_t y = height * part / kParts; y < height * (part + 1) / kParts; ++y) {
+        int32_t* to = active_x_.get() + row_begin_[y];
+        for (int x = 0; to != active_x_.get() + row_begin_[y + 1]; ++x)
+          if (!mask || mask[y * width + x]) *to++ = x;
+      }
     });
-    list_bands();
+    for (const LabelRange& range : ranges) all.include(range);
+    return all;
   }
 
   void list_bands() {
@@ -142,8 +121,8 @@ class Driver {
     s_.row_bytes = row_bytes_;
     s_.penalty = integer_penalty(c_);
     s_.ignore_label = c_.ignore_label;
-    s_.queries = query_rows;
-    s_.query_correction = corrections;
+    s_.queries = query_rows_ = query_rows;
+    s_.query_correction = corrections_ = corrections;
     s_.keys = key_rows_.as<uint8_t>();
     s_.query_labels = c_.query_labels + b_ * queries_;
     s_.query_mask = c_.query_mask ? c_.query_mask + b_ * queries_ : nullptr;
@@ -155,73 +134,110 @@ class Driver {
     score_unit_ = static_cast<float>(1.0 / (scale * scale));
   }
 
-  void quantise(const LabelCodes& labels, const Scratch& codes, int8_t* query_rows, int32_t* corrections) {
+  void fill_codes(const LabelCodes& labels, const Scratch& codes) {
     s_.codes = labels.bytes ? codes.as<uint8_t>() : nullptr;
     s_.wide_codes = labels.bytes ? nullptr : codes.as<int32_t>();
     s_.label_low = labels.low;
     s_.wide_masked = labels.masked;
-    const int64_t tasks = (keys_ + kKeysPerTask - 1) / kKeysPerTask;
-    parallel_for(tasks, threads_, [&](int64_t task) {
-      const int64_t begin = task * kKeysPerTask, end = std::min(keys_, begin + kKeysPerTask);
-      kernels_.quantise_keys(c_.key + (b_ * keys_ + begin) * c_.channels, end - begin, static_cast<int>(c_.channels),
-                             row_bytes_, c_.scale, key_rows_.as<uint8_t>() + begin * row_bytes_);
-      const int32_t* label = c_.key_labels + b_ * keys_;
-      const uint8_t* allowed = c_.key_mask ? c_.key_mask + b_ * keys_ : nullptr;
-      for (int64_t i = begin; i < end; ++i) {
-        const bool usable = !allowed || allowed[i];
-        if (labels.bytes) codes.as<uint8_t>()[i] = static_cast<uint8_t>(usable ? label[i] - labels.low + 1 : 0);
-        else codes.as<int32_t>()[i] = usable ? label[i] : labels.masked;
-      }
-    });
-    rows([&](int y) { quantise_row(y, query_rows, corrections); });
   }
 
-  void quantise_row(int y, int8_t* query_rows, int32_t* corrections) {
+  void quantise(const LabelCodes& labels, const Scratch& codes, int64_t task) {
+    if (task >= key_tasks()) return quantise_row(static_cast<int>(task - key_tasks()));
+    const int64_t begin = task * kKeysPerTask;
+    quantise_keys(labels, codes, begin, std::min(keys_, begin + kKeysPerTask));
+  }
+
+  void quantise_keys(const LabelCodes& labels, const Scratch& codes, int64_t begin, int64_t end) {
+    kernels_.quantise_keys(c_.key + (b_ * keys_ + begin) * c_.channels, end - begin, static_cast<int>(c_.channels),
+                           row_bytes_, c_.scale, key_rows_.as<uint8_t>() + begin * row_bytes_);
+    const int32_t* label = c_.key_labels + b_ * keys_;
+    const uint8_t* allowed = c_.key_mask ? c_.key_mask + b_ * keys_ : nullptr;
+    for (int64_t i = begin; i < end; ++i) {
+      const bool usable = !allowed || allowed[i];
+      if (labels.bytes) codes.as<uint8_t>()[i] = static_cast<uint8_t>(usable ? label[i] - labels.low + 1 : 0);
+      else codes.as<int32_t>()[i] = usable ? label[i] : labels.masked;
+    }
+  }
+
+  void quantise_row(int y) {
     const float* source = c_.query + (b_ * queries_ + int64_t(y) * c_.width) * c_.channels;
     for (int slot = row_begin_[y]; slot < row_begin_[y + 1];) {  // runs of neighbouring active queries
       int end = slot + 1;
       while (end < row_begin_[y + 1] && active_x_[end] == active_x_[end - 1] + 1) ++end;
       kernels_.quantise_queries(source + int64_t(active_x_[slot]) * c_.channels, end - slot, static_cast<int>(c_.channels),
-                                row_bytes_, c_.scale, query_rows + int64_t(slot) * row_bytes_, corrections + slot);
+                                row_bytes_, c_.scale, query_rows_ + int64_t(slot) * row_bytes_, corrections_ + slot);
       slot = end;
     }
   }
 
-  Step next_step(int iteration, int pass) {
-    Ranked* latest = state_.current;
-    state_.current = latest == first_.as<Ranked>() ? second_.as<Ranked>() : first_.as<Ranked>();
-    state_.previous = latest;
-    const int sweep = (iteration - 1) * c_.propagations + pass;
-    return {iteration, pass, c_.windows[iteration], c_.strides[iteration * c_.propagations + pass], sweep % 2 == 0};
+  // Phase 0 is the random start; the others are the passes of the iterations in turn. Each writes the state that the
+  // next one reads.
+  Step step_of(int phase) const {
+    const int iteration = 1 + (phase - 1) / c_.propagations, pass = (phase - 1) % c_.propagations;
+    return {iteration, pass, c_.windows[iteration], c_.strides[iteration * c_.propagations + pass], phase % 2 == 1};
   }
+  State state_of(int phase) const {
+    Ranked* both[] = {first_.as<Ranked>(), second_.as<Ranked>()};
+    return {both[(phase + 1) % 2], both[phase % 2]};
+  }
+  // The iteration whose last phase this is, or -1.
+  int finished(int phase) const { return phase % c_.propagations ? -1 : phase / c_.propagations; }
 
-  void scan(int iteration, int pass) {
-    const Step step = next_step(iteration, pass);
-    parallel_for(static_cast<int64_t>(bands_.size()) - 1, threads_, [&](int64_t band) {
-      kernels_.scan_band(s_, state_, step, bands_[band], bands_[band + 1]);
-      if (pass == c_.propagations - 1)
-        for (int y = bands_[band]; y < bands_[band + 1]; ++y) emit(iteration, y);
+  // All of it in one go: the tasks are the quantisation, then the bands of each phase in turn. Tasks start in order, and
+  // a band waits for itself and its two neighbours in the phase before: nothing else reads or writes its rows.
+  void scan(const LabelCodes& labels, const Scratch& codes) {
+    std::unique_ptr<std::atomic<int>[]> phases_done(new std::atomic<int>[bands()]);
+    for (int band = 0; band < bands(); ++band) phases_done[band].store(0, std::memory_order_relaxed);
+    std::atomic<int64_t> quantised{0};
+    parallel_for(quantise_tasks() + int64_t(phases()) * bands(), threads_, [&](int64_t task) {
+      if (task < quantise_tasks()) {
+        quantise(labels, codes, task);
+        quantised.fetch_add(1, std::memory_order_release);
+        return;
+      }
+      const int phase = static_cast<int>((task - quantise_tasks()) / bands());
+      const int band = static_cast<int>((task - quantise_tasks()) % bands());
+      wait_until(quantised, quantise_tasks());
+      for (int other = std::max(0, band - 1); other <= std::min(band + 1, bands() - 1); ++other)
+        wait_until(phases_done[other], phase);
+      run_band(phase, bands_[band], bands_[band + 1]);
+      phases_done[band].store(phase + 1, std::memory_order_release);
     });
   }
 
-  void flood(int iteration, int pass) {
-    const Step step = next_step(iteration, pass);
-    rows([&](int y) {
-      kernels_.flood_row(s_, state_, step, y);
-      if (pass == c_.propagations - 1) emit(iteration, y);
-    });
+  template <class T>
+  static void wait_until(const std::atomic<T>& counter, T reached) {
+    while (counter.load(std::memory_order_acquire) < reached) std::this_thread::yield();
   }
 
-  // Writes row y of the current state as outputs, when this iteration is one of the last `keep`.
-  void emit(int iteration, int y) {
-    const int slot = iteration - (c_.iterations - c_.keep);
-    if (slot < 0) return;
+  void run_band(int phase, int y_begin, int y_end) {
+    if (phase == 0)
+      for (int y = y_begin; y < y_end; ++y) kernels_.start_row(s_, state_of(0).current, y);
+    else
+      kernels_.scan_band(s_, state_of(phase), step_of(phase), y_begin, y_end);
+    for (int y = y_begin; y < y_end; ++y) emit(phase, y);
+  }
+
+  void flood(const LabelCodes& labels, const Scratch& codes) {
+    parallel_for(quantise_tasks(), threads_, [&](int64_t task) { quantise(labels, codes, task); });
+    for (int phase = 0; phase < phases(); ++phase)
+      rows([&](int y) {
+        if (phase == 0) kernels_.start_row(s_, state_of(0).current, y);
+        else kernels_.flood_row(s_, state_of(phase), step_of(phase), y);
+        emit(phase, y);
+      });
+  }
+
+  // Writes row y of this phase's state as outputs, when it ends one of the last `keep` iterations.
+  void emit(int phase, int y) {
+    const int slot = finished(phase) - (c_.iterations - c_.keep);
+    if (finished(phase) < 0 || slot < 0) return;
     const int m = c_.particles;
     const int64_t first = ((b_ * c_.keep + slot) * queries_ + int64_t(y) * c_.width) * m;
     int32_t* keys = c_.keys + first;
     float* scores = c_.scores + first;
     if (s_.query_mask) emit_masked_out(y, keys, scores);
-    const Ranked* state = state_.current + int64_t(y) * c_.width * slots_;
+    const Ranked* state = state_of(phase).current + int64_t(y) * c_.width * slots_;
     for (int i = row_begin_[y]; i < row_begin_[y + 1]; ++i) {
       const int64_t x = active_x_[i];
       for (int j = 0; j < m; ++j) {
@@ -255,7 +271,8 @@ class Driver {
   std::unique_ptr<int32_t[]> active_x_;
   Scratch first_, second_, key_rows_;
   Search s_{};
-  State state_{};
+  int8_t* query_rows_ = nullptr;
+  int32_t* corrections_ = nullptr;
   float score_unit_ = 0;
 };
 

@@ -16,6 +16,8 @@
 namespace layoutbrush {
 namespace {
 
+constexpr int kSpins = 300;  // turns given away before a thread sleeps: some tens of microseconds
+
 struct Job {
   Task task;
   void* context;
@@ -45,18 +47,22 @@ class Pool {
     job->context = context;
     job->count = count;
     job->helpers = static_cast<int>(std::min<int64_t>(threads, count)) - 1;
+    bool asleep;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       grow(job->helpers);
       jobs_.push_back(job);
+      waiting_jobs_.store(static_cast<int>(jobs_.size()), std::memory_order_release);
+      asleep = sleepers_ > 0;
     }
-    if (job->helpers == 1) wake_.notify_one(); else wake_.notify_all();
+    if (asleep) wake_.notify_all();
     job->work();
     {
       std::lock_guard<std::mutex> lock(mutex_);
       jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), job), jobs_.end());
+      waiting_jobs_.store(static_cast<int>(jobs_.size()), std::memory_order_release);
     }
-    for (int spin = 0; spin < 2000 && !job->complete(); ++spin) std::this_thread::yield();
+    for (int spin = 0; spin < kSpins && !job->complete(); ++spin) std::this_thread::yield();
     std::unique_lock<std::mutex> lock(job->mutex);
     job->finished.wait(lock, [&] { return job->complete(); });
   }
@@ -74,12 +80,18 @@ class Pool {
 
   void serve() {
     for (;;) {
+      // The passes of one call follow each other closely: look around for a moment before sleeping.
+      for (int spin = 0; spin < kSpins && !waiting_jobs_.load(std::memory_order_acquire); ++spin)
+        std::this_thread::yield();
       std::shared_ptr<Job> job;
       {
         std::unique_lock<std::mutex> lock(mutex_);
+        ++sleepers_;
         wake_.wait(lock, [&] { return !jobs_.empty(); });
+        --sleepers_;
         job = jobs_.front();
         if (--job->helpers == 0) jobs_.pop_front();
+        waiting_jobs_.store(static_cast<int>(jobs_.size()), std::memory_order_release);
       }
       job->work();
     }
@@ -88,7 +100,8 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> jobs_;
-  int workers_ = 0;
+  std::atomic<int> waiting_jobs_{0};  // their number, for a look without the mutex
+  int workers_ = 0, sleepers_ = 0;
 };
 
 // Never destroyed: its detached threads may outlive the static destructors.
