@@ -15,7 +15,7 @@ from PIL import Image
 
 from layoutbrush.runtime.geometry import Extent
 from layoutbrush.runtime.pipeline.events import BoolMap
-from layoutbrush.runtime.pipeline.mask import filled_bounds, grow
+from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, filled_bounds, grow
 
 BLOCK = 8
 """Side in pixels of the blocks that are compared."""
@@ -49,7 +49,7 @@ def harmonised(
     result = picture.copy()
     part, photo = result[:, *around], image[:, *around]
     mask, layout, edited, source = mask[around], layout[around], edited[around], source[around]
-    outside = grow(mask, BAND) & ~mask & source
+    outside = grow(mask, BAND + EXCLUDE_RIM) & ~mask & source
     inside = mask & grow(~mask, BAND)
     for label in np.unique(edited[inside]):
         wanted = edited == label
