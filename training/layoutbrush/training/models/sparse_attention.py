@@ -100,11 +100,12 @@ class Level:
 
 @dataclass
 class Estimate:
-    """What a round leaves: the picture so far (B, 3, h, w), its keys (B, h, w, M) and their scores."""
+    """What a round leaves: the picture so far (B, 3, h, w), its keys (B, h, w, M), their scores, and the queries."""
 
     image: torch.Tensor
     keys: torch.Tensor
     scores: torch.Tensor
+    query: torch.Tensor
 
 
 def _pool(plane: torch.Tensor, scale: int) -> torch.Tensor:
@@ -296,7 +297,7 @@ class SparseAttentionNetwork(nn.Module):
             values, keys[..., best], scores[..., best], query_mask=need, gamma=settings.gamma, reach=settings.reach
         ).permute(0, 3, 1, 2)
         image = torch.where(level.hole[:, None], voted, level.context)
-        return Estimate(image, keys[:, 0], scores[:, 0])
+        return Estimate(image, keys[:, 0], scores[:, 0], query)
 
     @staticmethod
     def _strides(settings: Round) -> tuple[int, ...]:
@@ -313,8 +314,12 @@ class SparseAttentionNetwork(nn.Module):
         source: torch.Tensor,
         keys: tuple[torch.Tensor, ...],
         seed: torch.Tensor,
-    ) -> Iterator[tuple[Level, Estimate]]:
-        """Every round's level and estimate, coarse to fine. Gradients stay within a round."""
+        graded: frozenset[tuple[int, int]] = frozenset(),
+    ) -> Iterator[tuple[Level, Estimate, bool]]:
+        """Every round's level and estimate, coarse to fine, and whether it is (scale, number) in `graded`.
+
+        Only those have gradients, and gradients stay within a round.
+        """
         previous: Estimate | None = None
         init: torch.Tensor | None
         trust: torch.Tensor | None
@@ -324,10 +329,35 @@ class SparseAttentionNetwork(nn.Module):
                 up = F.interpolate(previous.image, scale_factor=2.0, mode="bilinear", align_corners=False)
                 picture = torch.where(level.hole[:, None], up, level.context)
                 init, trust = upsample_keys(previous.keys), None
-            for settings in level.plan.rounds:
-                previous = self._match(index, level, settings, picture.detach(), trust, keys[index], init, seed)
+            for number, settings in enumerate(level.plan.rounds):
+                is_graded = (level.plan.scale, number) in graded
+                with torch.set_grad_enabled(is_graded):
+                    previous = self._match(index, level, settings, picture.detach(), trust, keys[index], init, seed)
+                yield level, previous, is_graded
                 picture, init, trust = previous.image, previous.keys, None
-                yield level, previous
+
+    def trace(
+        self,
+        image: torch.Tensor,
+        layout: torch.Tensor,
+        edited: torch.Tensor,
+        mask: torch.Tensor,
+        source: torch.Tensor,
+        seed: torch.Tensor,
+        graded: frozenset[tuple[int, int]],
+    ) -> list[dict[str, torch.Tensor]]:
+        """For training: the warp with gradients through the rounds (scale, number) in `graded` alone.
+
+        Returns, of each graded round, `scale` (a 0-d tensor), `image` (B, 3, h, w), `hole` (B, h, w) bool and the
+        unit `query` (B, h, w, C).
+        """
+        keys = self.encode_image(image, layout)
+        steps = self.rounds(image, layout, edited, mask, source, keys, seed, graded)
+        return [
+            {"scale": torch.tensor(level.plan.scale), "image": e.image, "hole": level.hole, "query": e.query}
+            for level, e, is_graded in steps
+            if is_graded
+        ]
 
     def forward(
         self,
@@ -357,7 +387,7 @@ class SparseAttentionNetwork(nn.Module):
             of the best key; confidence (B, 1, H, W), its score.
         """
         final: Estimate | None = None
-        for _, estimate in self.rounds(image, layout, edited, mask, source, (keys_8, keys_4, keys_2, keys_1), seed):
+        for _, estimate, _ in self.rounds(image, layout, edited, mask, source, (keys_8, keys_4, keys_2, keys_1), seed):
             final = estimate
         assert final is not None
         warped = torch.where(mask[:, None], final.image, image)

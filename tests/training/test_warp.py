@@ -1,0 +1,102 @@
+"""The sparse attention network: shapes, masks, the training trace, and a stage that learns on the toy data."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from layoutbrush.training.data import TaskConfig, TaskSampler, toy_collection  # noqa: E402
+from layoutbrush.training.losses.correspondence import correspondence  # noqa: E402
+from layoutbrush.training.models.patch_descriptor import PatchDescriptor, cosine_basis  # noqa: E402
+from layoutbrush.training.models.sparse_attention import (  # noqa: E402
+    SparseAttentionConfig,
+    SparseAttentionNetwork,
+    upsample_keys,
+)
+from layoutbrush.training.stages.refine_evaluation import masked_psnr  # noqa: E402
+from layoutbrush.training.stages.warp_evaluation import warp  # noqa: E402
+
+
+def _batch(size: int = 96, **weights: float) -> dict[str, torch.Tensor]:
+    mix = {"foreign": 1.0, "manipulate": 0.0, "fill": 0.0} | weights
+    return TaskSampler([toy_collection(8, seed=1)], TaskConfig(size=size, seed=3, **mix)).batch(0, 2)
+
+
+def test_patch_distances_are_those_of_windows() -> None:
+    descriptor = PatchDescriptor(147)
+    a, b = torch.rand(2, 1, 3, 7, 7, generator=torch.Generator().manual_seed(0))
+    found = (descriptor(a) - descriptor(b))[0, :, 3, 3].square().sum()
+    assert torch.allclose(found, (a - b).square().sum() / 49, rtol=1e-4)
+    basis = cosine_basis(7, 30).flatten(1) * 7
+    assert torch.allclose(basis @ basis.T, torch.eye(30), atol=1e-5)
+
+
+def test_keys_of_the_next_scale_keep_their_place_in_the_cell() -> None:
+    keys = torch.tensor([[[[3 << 16 | 5]]]], dtype=torch.int32)
+    up = upsample_keys(keys)[0, :, :, 0]
+    assert up.tolist() == [[6 << 16 | 10, 6 << 16 | 11], [7 << 16 | 10, 7 << 16 | 11]]
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_warp_keeps_what_is_outside_the_mask_and_copies_from_sources_alone(learned: bool) -> None:
+    torch.manual_seed(0)
+    network = SparseAttentionNetwork(SparseAttentionConfig(learned=learned)).eval()
+    batch = _batch()
+    keys = network.encode_image(batch["image"], batch["layout"])
+    for key in keys:
+        assert torch.allclose(key.norm(dim=-1), torch.ones(key.shape[:3]), atol=1e-4)
+    inputs = [batch[n] for n in ("image", "layout", "edited", "mask", "source")]
+    with torch.no_grad():
+        warped, correspondence_map, confidence = network(*inputs, *keys, torch.zeros(1, dtype=torch.int32))
+    outside = ~batch["mask"][:, None].expand_as(warped)
+    assert torch.equal(warped[outside], batch["image"][outside])
+    assert confidence.shape == (2, 1, 96, 96)
+    for keys_of, source, mask, score in zip(
+        correspondence_map, batch["source"], batch["mask"], confidence[:, 0], strict=True
+    ):
+        found = keys_of[mask & (score > -9999)]
+        assert len(found) and bool(source[(found >> 16).long(), (found & 0xFFFF).long()].all())
+
+
+def test_the_same_seed_warps_alike_and_another_does_not() -> None:
+    network = SparseAttentionNetwork(SparseAttentionConfig(learned=False)).eval()
+    batch = _batch()
+    keys = network.encode_image(batch["image"], batch["layout"])
+    inputs = [batch[n] for n in ("image", "layout", "edited", "mask", "source")]
+    with torch.no_grad():
+        first, again, other = (network(*inputs, *keys, torch.tensor([s], dtype=torch.int32))[0] for s in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_warp_is_nearer_to_the_truth_than_the_input() -> None:
+    batch = _batch()
+    warped = warp(SparseAttentionNetwork(SparseAttentionConfig(learned=False)).eval(), batch)
+    gain = masked_psnr(warped, batch["truth"], batch["mask"]) - masked_psnr(
+        batch["image"], batch["truth"], batch["mask"]
+    )
+    assert float(gain.mean()) > 2.0
+
+
+def test_only_graded_rounds_give_gradients_and_every_part_gets_one() -> None:
+    torch.manual_seed(0)
+    network = SparseAttentionNetwork()
+    batch = _batch(64)
+    inputs = [batch[n] for n in ("image", "layout", "edited", "mask", "source")]
+    graded = frozenset({(8, 1), (4, 0), (2, 1), (1, 1)})
+    steps = network.trace(*inputs, torch.zeros(1, dtype=torch.int32), graded)
+    assert [int(step["scale"]) for step in steps] == [8, 4, 2, 1]
+    sum(step["image"].sum() for step in steps).backward()
+    for name in ("patch.weight", "patch_gain", "label_code", "photo_pyramid.up2.weight", "layout_pyramid.up2.weight"):
+        gradient = dict(network.named_parameters())[name].grad
+        assert gradient is not None and bool(gradient.isfinite().all()) and float(gradient.abs().sum()) > 0, name
+
+
+def test_correspondence_is_small_for_the_right_answer_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    answer = torch.nn.functional.normalize(torch.randn(1, 8, 8, 16, generator=generator), dim=-1)
+    where = torch.ones(1, 8, 8, dtype=torch.bool)
+    torch.manual_seed(0)
+    right, wrong = correspondence(answer, answer, where), correspondence(answer.flip(1), answer, where)
+    assert float(right) < 0.1 < 2.0 < float(wrong)
+    assert float(correspondence(answer, answer, torch.zeros_like(where))) == 0.0
