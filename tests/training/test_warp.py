@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch")
+pytest.importorskip("torch", reason="training needs torch")
+import torch
 
-from layoutbrush.training.data import TaskConfig, TaskSampler, toy_collection  # noqa: E402
-from layoutbrush.training.losses.correspondence import correspondence  # noqa: E402
-from layoutbrush.training.models.patch_descriptor import PatchDescriptor, cosine_basis  # noqa: E402
-from layoutbrush.training.models.sparse_attention import (  # noqa: E402
+from layoutbrush.training.data import TaskConfig, TaskSampler, toy_collection
+from layoutbrush.training.losses.correspondence import correspondence
+from layoutbrush.training.models.patch_descriptor import PatchDescriptor, cosine_basis
+from layoutbrush.training.models.sparse_attention import (
     SparseAttentionConfig,
     SparseAttentionNetwork,
     upsample_keys,
 )
-from layoutbrush.training.stages.refine_evaluation import masked_psnr  # noqa: E402
-from layoutbrush.training.stages.warp_evaluation import warp  # noqa: E402
+from layoutbrush.training.stages.refine_evaluation import masked_psnr
+from layoutbrush.training.stages.warp_evaluation import warp
 
 
 def _batch(size: int = 96, **weights: float) -> dict[str, torch.Tensor]:
-    mix = {"foreign": 1.0, "manipulate": 0.0, "fill": 0.0} | weights
+    mix: dict[str, Any] = {"foreign": 1.0, "manipulate": 0.0, "fill": 0.0} | weights
     return TaskSampler([toy_collection(8, seed=1)], TaskConfig(size=size, seed=3, **mix)).batch(0, 2)
 
 
@@ -82,11 +85,11 @@ def test_only_graded_rounds_give_gradients_and_every_part_gets_one() -> None:
     torch.manual_seed(0)
     network = SparseAttentionNetwork()
     batch = _batch(64)
-    inputs = [batch[n] for n in ("image", "layout", "edited", "mask", "source")]
+    image, layout, edited, mask, source = (batch[n] for n in ("image", "layout", "edited", "mask", "source"))
     graded = frozenset({(8, 1), (4, 0), (2, 1), (1, 1)})
-    steps = network.trace(*inputs, torch.zeros(1, dtype=torch.int32), graded)
+    steps = network.trace(image, layout, edited, mask, source, torch.zeros(1, dtype=torch.int32), graded)
     assert [int(step["scale"]) for step in steps] == [8, 4, 2, 1]
-    sum(step["image"].sum() for step in steps).backward()
+    torch.stack([step["image"].sum() for step in steps]).sum().backward()
     for name in ("patch.weight", "patch_gain", "label_code", "photo_pyramid.up2.weight", "layout_pyramid.up2.weight"):
         gradient = dict(network.named_parameters())[name].grad
         assert gradient is not None and bool(gradient.isfinite().all()) and float(gradient.abs().sum()) > 0, name
