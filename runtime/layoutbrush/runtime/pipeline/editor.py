@@ -29,8 +29,8 @@ OVERVIEW = 512
 """Longest side of the reduced maps from which the region of interest is chosen."""
 
 SEGMENT_SCALE = 384
-"""Longer side in pixels at which photos are segmented: the networks learned from small photos, and on larger ones lose up
-to 5 points of accuracy."""
+"""Longer side in pixels at which photos are segmented: the networks learned from small photos, and on larger ones lose
+up to 5 points of accuracy."""
 
 SMALL = 384 * 384
 """Pixels of a photo that is always worked on as a whole: its features are there, and a part would save little."""
