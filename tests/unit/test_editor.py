@@ -253,6 +253,7 @@ def test_unknown_pixels_are_filled_from_anywhere() -> None:
         (lambda m: {"edited": m, "mask": np.ones((3, 3), np.bool_)}, SizeMismatch, "mask"),
         (lambda m: {"edited": m, "mask": np.zeros(m.shape, np.bool_)}, InvalidArgument, "mask"),
         (lambda m: {"edited": m, "exclude": np.ones((3, 3), np.bool_)}, SizeMismatch, "exclude"),
+        (lambda m: {"edited": m, "exclude": np.ones(m.shape, np.bool_)}, InvalidArgument, "exclude"),
         (lambda m: {"edited": m, "seed": -1}, InvalidArgument, "seed"),
         (lambda m: {"edited": m, "grow": float("nan")}, InvalidArgument, "grow"),
     ],

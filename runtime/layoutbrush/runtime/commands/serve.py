@@ -42,6 +42,9 @@ class Config:
     workers: int = 1
     """Edits worked on at a time; further ones wait in a queue of bounded length."""
 
+    drain_seconds: float = 30.0
+    """How long running edits may go on after Ctrl-C or SIGTERM."""
+
     reflection: bool = False
     """Let tools such as grpcurl list the service."""
 
@@ -65,6 +68,7 @@ def run(config: Config) -> int:
             provider=config.provider,
             workers=config.workers,
             reflection=config.reflection,
+            drain_seconds=config.drain_seconds,
             token=os.environ.get("LAYOUTBRUSH_TOKEN", ""),
         )
     )

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from layoutbrush.runtime.engines import Array, Arrays, Engine
-from layoutbrush.runtime.errors import Cancelled, OutOfRange, SizeMismatch, Unimplemented, UnknownLabel
+from layoutbrush.runtime.errors import Cancelled, InvalidArgument, OutOfRange, SizeMismatch, Unimplemented, UnknownLabel
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
@@ -146,6 +146,8 @@ class Editor:
         with clock.stage("encode"):
             scene = self._scene(prepared, region)
             task = make_task(request, mask, scene)
+            if not task.source.any():
+                raise InvalidArgument("Everything is excluded: nothing is left to copy from.", "exclude")
         yield Progress("warp", 0.15)
         with clock.stage("warp"):
             found = self._warp(task)
