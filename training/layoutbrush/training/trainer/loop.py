@@ -137,7 +137,11 @@ def train(stage: Stage, settings: LoopSettings, facts: Mapping[str, object] | No
     if settings.minutes <= 0 and settings.steps <= 0:
         raise LoopError("give minutes or steps")
     precision: Any = settings.precision  # Fabric itself refuses a name that it doesn't know
-    fabric: Any = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=precision)
+    # A step may leave parts of a module alone, e.g. while only the coarse picture is trained.
+    strategy = "ddp_find_unused_parameters_true" if settings.devices > 1 else "auto"
+    fabric: Any = Fabric(
+        accelerator=settings.accelerator, devices=settings.devices, precision=precision, strategy=strategy
+    )
     fabric.launch()
     run = _Run(stage, settings, fabric, dict(facts or {}))
     try:
