@@ -212,17 +212,22 @@ class Driver {
 
   void run_band(int phase, int y_begin, int y_end) {
     if (phase == 0)
-      for (int y = y_begin; y < y_end; ++y) kernels_.start_row(s_, state_of(0).current, y);
+      for (int y = y_begin; y < y_end; ++y) start_row(y);
     else
       kernels_.scan_band(s_, state_of(phase), step_of(phase), y_begin, y_end);
     for (int y = y_begin; y < y_end; ++y) emit(phase, y);
+  }
+
+  void start_row(int y) {
+    for (int slot = 0; s_.query_mask && slot < c_.keep; ++slot) emit_masked_out(slot, y);
+    kernels_.start_row(s_, state_of(0).current, y);
   }
 
   void flood(const LabelCodes& labels, const Scratch& codes) {
     parallel_for(quantise_tasks(), threads_, [&](int64_t task) { quantise(labels, codes, task); });
     for (int phase = 0; phase < phases(); ++phase)
       rows([&](int y) {
-        if (phase == 0) kernels_.start_row(s_, state_of(0).current, y);
+        if (phase == 0) start_row(y);
         else kernels_.flood_row(s_, state_of(phase), step_of(phase), y);
         emit(phase, y);
       });
@@ -233,10 +238,8 @@ class Driver {
     const int slot = finished(phase) - (c_.iterations - c_.keep);
     if (finished(phase) < 0 || slot < 0) return;
     const int m = c_.particles;
-    const int64_t first = ((b_ * c_.keep + slot) * queries_ + int64_t(y) * c_.width) * m;
-    int32_t* keys = c_.keys + first;
-    float* scores = c_.scores + first;
-    if (s_.query_mask) emit_masked_out(y, keys, scores);
+    int32_t* keys = c_.keys + output_row(slot, y);
+    float* scores = c_.scores + output_row(slot, y);
     const Ranked* state = state_of(phase).current + int64_t(y) * c_.width * slots_;
     for (int i = row_begin_[y]; i < row_begin_[y + 1]; ++i) {
       const int64_t x = active_x_[i];
@@ -248,9 +251,15 @@ class Driver {
     }
   }
 
-  // The whole row as if it were masked out: own coordinates, scores 0.
-  void emit_masked_out(int y, int32_t* keys, float* scores) {
+  int64_t output_row(int slot, int y) const {
+    return ((b_ * c_.keep + slot) * queries_ + int64_t(y) * c_.width) * c_.particles;
+  }
+
+  // The whole row as if it were masked out: own coordinates, scores 0. The active queries overwrite theirs later.
+  void emit_masked_out(int slot, int y) {
     const int m = c_.particles, last_x = s_.key_width - 1;
+    int32_t* keys = c_.keys + output_row(slot, y);
+    float* scores = c_.scores + output_row(slot, y);
     const auto row = static_cast<int32_t>(pack(std::min(y, s_.key_height - 1), 0));
     if (m == 4) {
       for (int x = 0; x < s_.width; ++x)

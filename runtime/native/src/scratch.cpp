@@ -12,6 +12,7 @@ namespace layoutbrush {
 namespace {
 
 constexpr size_t kHugePage = size_t(2) << 20;
+constexpr size_t kKeptBlocks = 64;
 constexpr size_t kKeptBytes = size_t(192) << 20;  // at most this much waits for the next call
 
 struct Block {
@@ -26,7 +27,11 @@ struct Shelf {
 };
 
 Shelf& shelf() {
-  static auto* instance = new Shelf;  // never destroyed: calls may outlive the static destructors
+  static Shelf* instance = [] {
+    auto* fresh = new Shelf;  // never destroyed: calls may outlive the static destructors
+    fresh->blocks.reserve(kKeptBlocks);
+    return fresh;
+  }();
   return *instance;
 }
 
@@ -45,42 +50,48 @@ void* allocate(size_t bytes) {
   return memory;
 }
 
-}  // namespace
-
-Scratch::Scratch(size_t bytes) : memory_(nullptr), bytes_(rounded(bytes ? bytes : 1)) {
+void* take(size_t wanted, size_t* taken) {
+  const size_t bytes = rounded(wanted ? wanted : 1);
   {
     Shelf& s = shelf();
     std::lock_guard<std::mutex> lock(s.mutex);
     auto best = s.blocks.end();
     for (auto b = s.blocks.begin(); b != s.blocks.end(); ++b)
-      if (b->bytes >= bytes_ && b->bytes <= 2 * bytes_ && (best == s.blocks.end() || b->bytes < best->bytes)) best = b;
+      if (b->bytes >= bytes && b->bytes <= 2 * bytes && (best == s.blocks.end() || b->bytes < best->bytes)) best = b;
     if (best != s.blocks.end()) {
-      memory_ = best->memory;
-      bytes_ = best->bytes;
-      s.bytes -= bytes_;
+      const Block found = *best;
+      s.bytes -= found.bytes;
       s.blocks.erase(best);
-      return;
+      *taken = found.bytes;
+      return found.memory;
     }
   }
-  memory_ = allocate(bytes_);
+  *taken = bytes;
+  return allocate(bytes);
 }
 
-Scratch::~Scratch() {
-  std::vector<Block> dropped;
-  try {
-    Shelf& s = shelf();
-    std::lock_guard<std::mutex> lock(s.mutex);
-    s.blocks.push_back({memory_, bytes_});
-    s.bytes += bytes_;
-    while (s.bytes > kKeptBytes) {  // the oldest goes first
-      dropped.push_back(s.blocks.front());
-      s.bytes -= s.blocks.front().bytes;
-      s.blocks.erase(s.blocks.begin());
-    }
-  } catch (const std::bad_alloc&) {
-    // Not shelved: the block is lost to reuse; free it below unless it already stands on the shelf.
+void give(void* memory, size_t bytes) {
+  Shelf& s = shelf();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  size_t dropped = 0;  // the oldest go first
+  s.bytes += bytes;
+  while (s.bytes > kKeptBytes && dropped < s.blocks.size()) {
+    s.bytes -= s.blocks[dropped].bytes;
+    std::free(s.blocks[dropped++].memory);
   }
-  for (const Block& b : dropped) std::free(b.memory);
+  s.blocks.erase(s.blocks.begin(), s.blocks.begin() + static_cast<std::ptrdiff_t>(dropped));
+  if (s.bytes > kKeptBytes || s.blocks.size() == s.blocks.capacity()) {  // no room, or none without allocating
+    s.bytes -= bytes;
+    std::free(memory);
+    return;
+  }
+  s.blocks.push_back({memory, bytes});
 }
+
+}  // namespace
+
+Scratch::Scratch(size_t bytes) : memory_(take(bytes, &bytes_)) {}
+
+Scratch::~Scratch() { give(memory_, bytes_); }
 
 }  // namespace layoutbrush

@@ -16,8 +16,8 @@ class Scratch {
   T* as() const { return static_cast<T*>(memory_); }
 
  private:
+  size_t bytes_ = 0;
   void* memory_;
-  size_t bytes_;
 };
 
 }  // namespace layoutbrush

@@ -126,7 +126,7 @@ class Searcher {
   }
 
  private:
-  static constexpr int kAhead = 4;  // queries whose keys are being fetched while another is evaluated
+  static constexpr int kAhead = 8;  // queries whose keys are being fetched while another is evaluated
 
   int64_t at(int y, int x) const { return (int64_t(y) * s_.width + x) * stride_; }
 
