@@ -12,6 +12,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace layoutbrush {
 namespace {
@@ -136,12 +139,25 @@ void parallel_for(int64_t count, int threads, Task task, void* context) {
   pool().run(count, threads, task, context);
 }
 
+namespace {
+
+// Cores that this process may run on: fewer than the machine's under taskset or in a container with a cpuset.
+int allowed_cores() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
 int resolve_threads(int requested) {
   if (requested <= 0) {
     const char* text = std::getenv("LAYOUTBRUSH_NUM_THREADS");
     requested = text ? std::atoi(text) : 0;
   }
-  if (requested <= 0) requested = static_cast<int>(std::thread::hardware_concurrency());
+  if (requested <= 0) requested = allowed_cores();
   return std::clamp(requested, 1, 256);
 }
 
