@@ -6,35 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-class Spade(nn.Module):
-    """Spatially-adaptive normalisation (Park et al., CVPR 2019): gain and bias of each pixel come from the layout."""
-
-    def __init__(self, channels: int, layout_channels: int, hidden: int) -> None:
-        super().__init__()
-        self.norm = nn.InstanceNorm2d(channels)
-        self.shared = nn.Conv2d(layout_channels, hidden, 3, padding=1)
-        self.gain_bias = nn.Conv2d(hidden, 2 * channels, 3, padding=1)
-
-    def forward(self, x: torch.Tensor, layout: torch.Tensor) -> torch.Tensor:
-        gain, bias = self.gain_bias(F.relu(self.shared(layout))).chunk(2, 1)
-        return self.norm(x) * (1 + gain) + bias
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=dilation, dilation=dilation)
-    return nn.Sequential(conv, nn.LeakyReLU(0.2, inplace=True))
+from layoutbrush.training.models.spade import Spade, conv_leaky, leaky
 
 
 class _Residual(nn.Module):
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _conv(channels, channels, dilation=dilation), nn.Conv2d(channels, channels, 3, padding=1)
+            conv_leaky(channels, channels, dilation=dilation), nn.Conv2d(channels, channels, 3, padding=1)
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.leaky_relu(x + self.body(x), 0.2)
+        return leaky(x + self.body(x))
 
 
 class FeaturePyramid(nn.Module):
@@ -52,25 +35,23 @@ class FeaturePyramid(nn.Module):
 
     def __init__(self, inputs: int, layout_channels: int, widths: dict[int, int], width: int = 32) -> None:
         super().__init__()
-        self.down2 = _conv(inputs, width, 2)
-        self.down4 = nn.Sequential(_conv(width, 2 * width, 2), _conv(2 * width, 2 * width))
+        self.down2 = conv_leaky(inputs, width, stride=2)
+        self.down4 = nn.Sequential(conv_leaky(width, 2 * width, stride=2), conv_leaky(2 * width, 2 * width))
         self.down8 = nn.Sequential(
-            _conv(2 * width, 4 * width, 2), *(_Residual(4 * width, d) for d in (1, 2, 4))
+            conv_leaky(2 * width, 4 * width, stride=2), *(_Residual(4 * width, d) for d in (1, 2, 4))
         )
         self.summary = nn.Conv2d(4 * width, 4 * width, 1)
         self.up4 = nn.Conv2d(6 * width, 2 * width, 3, padding=1)
-        self.spade4 = Spade(2 * width, layout_channels, 24)
+        self.spade4 = Spade(2 * width, layout_channels, 24, kernel=3)
         self.up2 = nn.Conv2d(3 * width, width, 3, padding=1)
-        self.spade2 = Spade(width, layout_channels, 16)
+        self.spade2 = Spade(width, layout_channels, 16, kernel=3)
         channels = {8: 4 * width, 4: 2 * width, 2: width}
-        self.emit = nn.ModuleDict(
-            {str(s): nn.Conv2d(channels[s], n, 1) for s, n in widths.items() if n and s in channels}
-        )
-        for head in self.emit.values():
-            assert isinstance(head, nn.Conv2d)
-            assert head.bias is not None
+        heads = {str(s): nn.Conv2d(channels[s], n, 1) for s, n in widths.items() if n and s in channels}
+        for head in heads.values():
             nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
+            if head.bias is not None:
+                nn.init.zeros_(head.bias)
+        self.emit = nn.ModuleDict(heads)
 
     def forward(self, stack: torch.Tensor, layout: torch.Tensor) -> dict[int, torch.Tensor]:
         half = self.down2(stack)
@@ -79,9 +60,9 @@ class FeaturePyramid(nn.Module):
         eighth = eighth + self.summary(eighth.mean((2, 3), keepdim=True))
         levels = {8: eighth}
         up = torch.cat([_double(eighth), quarter], 1)
-        levels[4] = F.leaky_relu(self.spade4(self.up4(up), F.avg_pool2d(layout, 4)), 0.2)
+        levels[4] = leaky(self.spade4(self.up4(up), F.avg_pool2d(layout, 4)))
         up = torch.cat([_double(levels[4]), half], 1)
-        levels[2] = F.leaky_relu(self.spade2(self.up2(up), F.avg_pool2d(layout, 2)), 0.2)
+        levels[2] = leaky(self.spade2(self.up2(up), F.avg_pool2d(layout, 2)))
         return {int(s): head(levels[int(s)]) for s, head in self.emit.items()}
 
 

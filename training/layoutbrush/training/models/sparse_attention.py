@@ -386,9 +386,7 @@ class SparseAttentionNetwork(nn.Module):
             warped (B, 3, H, W), the image itself outside the mask; correspondence (B, H, W) int32, packed y << 16 | x
             of the best key; confidence (B, 1, H, W), its score.
         """
-        final: Estimate | None = None
-        for _, estimate, _ in self.rounds(image, layout, edited, mask, source, (keys_8, keys_4, keys_2, keys_1), seed):
-            final = estimate
-        assert final is not None
+        keys = (keys_8, keys_4, keys_2, keys_1)
+        *_, (_, final, _) = self.rounds(image, layout, edited, mask, source, keys, seed)
         warped = torch.where(mask[:, None], final.image, image)
         return warped, final.keys[..., 0], final.scores[..., 0][:, None]
