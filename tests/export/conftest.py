@@ -43,7 +43,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _small_warp() -> Any:
-    """One or two rounds a scale, few channels."""
+    """One or two rounds a scale, few channels; long enough a search that both schedules end up alike."""
     from layoutbrush.training.models.sparse_attention import (
         Round,
         ScalePlan,
@@ -51,8 +51,8 @@ def _small_warp() -> Any:
         SparseAttentionNetwork,
     )
 
-    coarse = Round(windows=(0, 8, 2), particles=2, samples=2, gamma=40.0)
-    fine = Round(windows=(0, 2), particles=1, samples=1, reach=1)
+    coarse = Round(windows=(0, 8, 4, 2), particles=2, samples=4, gamma=40.0, votes=2)
+    fine = Round(windows=(0, 4, 2), particles=2, reach=1, votes=2)
     plans = (
         ScalePlan(8, patch=8, learned=4, rounds=(coarse, fine)),
         ScalePlan(4, patch=8, learned=4, rounds=(fine,)),
