@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from layoutbrush.plugin_bridge import Picture, Preview
-from layoutbrush.plugin_bridge.commands.files import read_labels, read_photo, write_png
+from layoutbrush.plugin_bridge.commands.files import Problem, read_labels, read_photo, write_png
 from layoutbrush.plugin_bridge.commands.rendering import (
     Options,
     Rendered,
@@ -162,9 +162,15 @@ def report(task: Task, rendered: Rendered, record: Record) -> list[str]:
 
 
 def china() -> Path:
-    """The photograph that scikit-learn ships."""
-    from sklearn import datasets
+    """The photograph that scikit-learn ships.
 
+    Raises:
+        Problem: scikit-learn is not installed.
+    """
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise Problem("The photo comes with scikit-learn: pip install 'layoutbrush[demo]', or give --photo.") from None
     return Path(datasets.__file__).parent / "images" / "china.jpg"
 
 
