@@ -184,7 +184,7 @@ class Driver {
   int finished(int phase) const { return phase % c_.propagations ? -1 : phase / c_.propagations; }
 
   // All of it in one go: the tasks are the quantisation, then the bands of each phase in turn. Tasks start in order, and
-  // a band waits for itself and its two neighbours in the phase before: nothing else reads or writes its rows.
+  // a band waits for those bands in the phase before whose rows it reads, or that read the rows it writes.
   void scan(const LabelCodes& labels, const Scratch& codes) {
     std::unique_ptr<std::atomic<int>[]> phases_done(new std::atomic<int>[bands()]);
     for (int band = 0; band < bands(); ++band) phases_done[band].store(0, std::memory_order_relaxed);
@@ -198,11 +198,20 @@ class Driver {
       const int phase = static_cast<int>((task - quantise_tasks()) / bands());
       const int band = static_cast<int>((task - quantise_tasks()) % bands());
       wait_until(quantised, quantise_tasks());
-      for (int other = std::max(0, band - 1); other <= std::min(band + 1, bands() - 1); ++other)
-        wait_until(phases_done[other], phase);
+      for (int other = 0; other < bands(); ++other)
+        if (near(band, other, sight(phase))) wait_until(phases_done[other], phase);
       run_band(phase, bands_[band], bands_[band + 1]);
       phases_done[band].store(phase + 1, std::memory_order_release);
     });
+  }
+
+  // How many rows away this phase, or the one before, looks.
+  int sight(int phase) const {
+    const int here = phase ? step_of(phase).stride : 1;
+    return phase > 1 ? std::max(here, step_of(phase - 1).stride) : here;
+  }
+  bool near(int band, int other, int rows) const {
+    return bands_[other] < bands_[band + 1] + rows && bands_[other + 1] + rows > bands_[band];
   }
 
   template <class T>

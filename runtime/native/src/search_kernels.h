@@ -97,8 +97,8 @@ class Searcher {
              });
   }
 
-  // One pass of the in-place scan over the rows [y_begin, y_end): rows already visited, and the pixel before this
-  // one, are read from `current`; rows of other bands from `previous`.
+  // One pass of the in-place scan over the rows [y_begin, y_end): the row and the pixel before this one are read from
+  // `current`, rows of other bands and the four neighbours at the stride from `previous`.
   void scan_band(const State& state, const Step& step, int y_begin, int y_end) const {
     const int rows = y_end - y_begin, d = step.forward ? 1 : -1;
     for (int i = 0; i < rows; ++i) {
@@ -154,7 +154,11 @@ class Searcher {
              [&](Pending& p) {
                const Ranked* own = state.previous + at(y, p.x);
                if (step.pass == 0) sample(p, own, stream, y, step.window);
-               propagate(p, own, vertical, y, -d, 0);
+               for (int dx = -1; dx <= 1; ++dx) propagate(p, own, vertical, y, -d, dx);
+               for (int far = -step.stride; far <= step.stride; far += 2 * step.stride) {
+                 propagate(p, own, state.previous, y, far, 0);
+                 propagate(p, own, state.previous, y, 0, far);
+               }
              },
              [&](Pending& p) {
                const Ranked* own = state.previous + at(y, p.x);
