@@ -26,7 +26,13 @@ _BASE = {
     "rich": "rich",
 }
 _EXTRAS = {
-    "training": (("torch", "torch"), ("safetensors", "safetensors"), ("tensorboard", "tensorboard")),
+    "training": (
+        ("torch", "torch"),
+        ("lightning-fabric", "lightning_fabric"),
+        ("opencv-python-headless", "cv2"),
+        ("safetensors", "safetensors"),
+        ("tensorboard", "tensorboard"),
+    ),
     "export": (("onnx", "onnx"), ("onnxscript", "onnxscript")),
     "demo": (("scikit-learn", "sklearn"),),
     "tensorrt": (("tensorrt-rtx", "tensorrt_rtx"),),
