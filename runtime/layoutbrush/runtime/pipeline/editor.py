@@ -48,7 +48,7 @@ class EditorOptions:
     scale: int = 0
     feather: int = 3
     margin: float = 0.5
-    harmony: float = 1.0
+    harmony: float = 0.5
 
 
 @dataclass(eq=False)
