@@ -13,7 +13,7 @@ import numpy as np
 from layoutbrush.training.data import cv
 from layoutbrush.training.data.cv import Float, UInt8
 from layoutbrush.training.data.photo import Photo
-from layoutbrush.training.data.shapes import smooth_noise
+from layoutbrush.training.data.thin_plate import spline_matrix
 
 
 @lru_cache(maxsize=8)
@@ -77,10 +77,12 @@ def random_affine(rng: np.random.Generator, side: int, strength: float = 1.0) ->
 
 
 def random_bend(rng: np.random.Generator, side: int, strength: float = 1.0) -> Float:
-    """A smooth position field of random bumps on a 3 x 3 to 5 x 5 grid (bicubic in place of thin plates)."""
-    cells = int(rng.integers(3, 6))
-    bumps = smooth_noise(rng, side, cells, 2)
-    field: Float = identity(side) + bumps * np.float32(strength * rng.uniform(0.06, 0.13) * side / cells)
+    """A position field that moves control points on a 3 x 3 to 5 x 5 grid at random, thin plates between them."""
+    cells, grid = int(rng.integers(3, 6)), max(side // 8, 4)
+    reach = strength * rng.uniform(0.06, 0.13) * side / cells
+    moves = rng.standard_normal((cells * cells, 2)).astype(np.float32) * np.float32(reach)
+    coarse = spline_matrix(cells, grid) @ moves  # (grid * grid, 2)
+    field: Float = identity(side) + cv.smooth_field(np.ascontiguousarray(coarse.reshape(grid, grid, 2)), side)
     return field
 
 
