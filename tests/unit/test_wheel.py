@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+SHIPPED = {".py", ".pyi", ".typed", ".proto", ".toml", ".json", ".onnx", ".md", ".png"}
+
 
 @pytest.fixture(scope="module")
 def pure_wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
@@ -35,13 +37,13 @@ def test_wheel_holds_only_the_namespace(pure_wheel: zipfile.ZipFile) -> None:
 
 
 def test_wheel_holds_what_runs(pure_wheel: zipfile.ZipFile, repository: Path) -> None:
-    """Every Python file and type marker of the checkout, the op contracts and the bundle; no native library."""
+    """Every Python file and type marker, the wire and op contracts and the bundle with its card; no native library."""
     names = set(pure_wheel.namelist())
     for top in ("proto", "runtime", "plugin_bridge", "training", "export"):
         for path in (repository / top / "layoutbrush").rglob("*"):
-            if path.suffix in {".py", ".pyi", ".typed", ".toml", ".json", ".onnx"} and "__pycache__" not in path.parts:
+            if path.suffix in SHIPPED and "__pycache__" not in path.parts:
                 assert path.relative_to(repository / top).as_posix() in names
-    assert not [name for name in names if name.endswith((".so", ".cpp", ".proto"))]
+    assert not [name for name in names if name.endswith((".so", ".cpp"))]
 
 
 def test_wheel_names_its_licence_and_commands(pure_wheel: zipfile.ZipFile) -> None:
