@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from layoutbrush.runtime.ops import native
+from layoutbrush.runtime.ops import emulated, native
 from layoutbrush.runtime.ops.cases import Case, keyword_arguments
 from layoutbrush.runtime.ops.contract import KEY_INDEX_SAMPLING, Contract
 from layoutbrush.runtime.ops.reference import key_index_sampling, sparse_attention_warp
@@ -18,7 +18,9 @@ Outputs = tuple[NDArray[Any], ...]
 Backend = Callable[[Contract, Case], Outputs]
 
 VARIANTS = ("portable", "avx2", "avx512")
-BACKENDS = ("reference", *(f"native-{isa}" for isa in VARIANTS), "native-one-thread", "onnxruntime-kernel")
+BACKENDS = (
+    "reference", *(f"native-{isa}" for isa in VARIANTS), "native-one-thread", "onnxruntime-kernel", "cuda-emulated"
+)  # fmt: skip
 _ONNX_TYPES = {"float32": 1, "int32": 6, "bool": 9}
 
 
@@ -30,6 +32,8 @@ def backend(request: pytest.FixtureRequest) -> Backend:
         return _reference
     if not native.available():
         pytest.skip(f"{name}: the native library is not built")
+    if name == "cuda-emulated":
+        return _emulated
     if name == "onnxruntime-kernel":
         pytest.importorskip("onnx", reason=f"{name}: needs onnx to write the node")
         return _onnxruntime
@@ -51,6 +55,12 @@ def _native(contract: Contract, case: Case, **how: Any) -> Outputs:
     if contract is KEY_INDEX_SAMPLING:
         return native.key_index_sampling(**keyword_arguments(case), **how)
     return (native.sparse_attention_warp(**keyword_arguments(case), **how),)
+
+
+def _emulated(contract: Contract, case: Case) -> Outputs:
+    if contract is KEY_INDEX_SAMPLING:
+        return emulated.key_index_sampling(**keyword_arguments(case))
+    return (emulated.sparse_attention_warp(**keyword_arguments(case)),)
 
 
 def _onnxruntime(contract: Contract, case: Case) -> Outputs:

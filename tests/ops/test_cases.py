@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from layoutbrush.runtime.ops import native
+from layoutbrush.runtime.ops import emulated, native
 from layoutbrush.runtime.ops.cases import Case, keyword_arguments, sampling_cases, warp_cases
 from layoutbrush.runtime.ops.contract import KEY_INDEX_SAMPLING, SPARSE_ATTENTION_WARP, Contract
 from layoutbrush.runtime.ops.reference import key_index_sampling, sparse_attention_warp, sparse_attention_warp_backward
@@ -84,6 +84,18 @@ def test_gradients_are_within_tolerance(case: Case) -> None:
     one, several = (native.sparse_attention_warp_backward(grad, **arguments, threads=n) for n in (1, 4))
     for found, again, wanted in zip(one, several, expected, strict=True):
         np.testing.assert_array_equal(found, again)
+        scale = max(1.0, float(np.abs(wanted).max()))
+        np.testing.assert_allclose(found, wanted, rtol=tolerance["relative"], atol=tolerance["absolute"] * scale)
+
+
+@needs_native
+@pytest.mark.parametrize("case", _named(warp_cases()))
+def test_gradients_of_the_cuda_code_are_within_tolerance(case: Case) -> None:
+    arguments = keyword_arguments(case)
+    grad = np.random.default_rng(1).standard_normal(sparse_attention_warp(**arguments).shape).astype(np.float32)
+    tolerance = SPARSE_ATTENTION_WARP.tolerances["gradients"]
+    expected = sparse_attention_warp_backward(grad, **arguments)
+    for found, wanted in zip(emulated.sparse_attention_warp_backward(grad, **arguments), expected, strict=True):
         scale = max(1.0, float(np.abs(wanted).max()))
         np.testing.assert_allclose(found, wanted, rtol=tolerance["relative"], atol=tolerance["absolute"] * scale)
 

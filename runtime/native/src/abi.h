@@ -1,11 +1,11 @@
-// The C interface that the Python binding calls through ctypes (native.py mirrors these structs field by field).
+// The C interface that the Python binding calls through ctypes (library.py mirrors these structs field by field).
 #pragma once
 #include <cstdint>
 
 extern "C" {
 
 // Bumped whenever a struct or a function below changes; the binding refuses any other value.
-enum { LAYOUTBRUSH_ABI = 1 };
+enum { LAYOUTBRUSH_ABI = 2 };
 
 struct LbSampling {
   // inputs, channels last; optional ones may be null
@@ -51,6 +51,11 @@ struct LbWarp {
 int lb_key_index_sampling(const LbSampling* call, char* error, uint64_t error_size);
 int lb_sparse_attention_warp(const LbWarp* call, char* error, uint64_t error_size);
 int lb_sparse_attention_warp_backward(const LbWarp* call, char* error, uint64_t error_size);
+
+// The same, by the code of the CUDA kernels on one thread of the CPU; `fast`, `threads` and `isa` are ignored.
+int lb_emulated_key_index_sampling(const LbSampling* call, char* error, uint64_t error_size);
+int lb_emulated_sparse_attention_warp(const LbWarp* call, char* error, uint64_t error_size);
+int lb_emulated_sparse_attention_warp_backward(const LbWarp* call, char* error, uint64_t error_size);
 
 int lb_abi(void);
 int lb_isa_count(void);                // variants compiled in

@@ -78,6 +78,15 @@ LB_EXPORT int lb_sparse_attention_warp(const LbWarp* call, char* error, uint64_t
 LB_EXPORT int lb_sparse_attention_warp_backward(const LbWarp* call, char* error, uint64_t error_size) {
   return guarded(sparse_attention_warp_backward, call, error, error_size);
 }
+LB_EXPORT int lb_emulated_key_index_sampling(const LbSampling* call, char* error, uint64_t error_size) {
+  return guarded(emulated_key_index_sampling, call, error, error_size);
+}
+LB_EXPORT int lb_emulated_sparse_attention_warp(const LbWarp* call, char* error, uint64_t error_size) {
+  return guarded(emulated_sparse_attention_warp, call, error, error_size);
+}
+LB_EXPORT int lb_emulated_sparse_attention_warp_backward(const LbWarp* call, char* error, uint64_t error_size) {
+  return guarded(emulated_sparse_attention_warp_backward, call, error, error_size);
+}
 LB_EXPORT int lb_abi(void) { return LAYOUTBRUSH_ABI; }
 LB_EXPORT int lb_isa_count(void) { return kCount; }
 LB_EXPORT const char* lb_isa_name(int index) { return index >= 0 && index < kCount ? kVariants[index]->name : ""; }

@@ -13,12 +13,6 @@
 #include "thread_pool.h"
 
 namespace layoutbrush {
-namespace {
-
-constexpr int kKeysPerTask = 4096;
-// Bands of the in-place scan: contiguous rows with about an equal share of the queries. They depend on the masks
-// alone, so the result does not depend on the threads.
-constexpr int kBands = 16, kFewestBandRows = 16, kMostBandRows = 64;
 
 int32_t integer_penalty(const LbSampling& c) {
   const double scale = c.scale;
@@ -36,6 +30,13 @@ void check(const LbSampling& c) {
   if (c.init) require_range(c.init_count, 0, kis::kMaxInit, "init", "must hold 0..64 keys a query");
   check_attributes(c);
 }
+
+namespace {
+
+constexpr int kKeysPerTask = 4096;
+// Bands of the in-place scan: contiguous rows with about an equal share of the queries. They depend on the masks
+// alone, so the result does not depend on the threads.
+constexpr int kBands = 16, kFewestBandRows = 16, kMostBandRows = 64;
 
 int padded(int64_t channels) { return channels <= 16 ? 16 : channels <= 32 ? 32 : channels <= 64 ? 64 : 128; }
 

@@ -10,7 +10,6 @@
 #include "thread_pool.h"
 
 namespace layoutbrush {
-namespace {
 
 void check(const LbWarp& c) {
   require(c.values && c.keys && c.scores, "inputs", "must not be null");
@@ -23,6 +22,8 @@ void check(const LbWarp& c) {
   require_range(c.gamma, static_cast<float>(saw::kGammaMin), saw::kGammaMax, "gamma", "must lie in 1e-06..1e+06");
   require_range(c.reach, saw::kReachMin, saw::kReachMax, "reach", "must lie in 0..16");
 }
+
+namespace {
 
 WarpRows rows_of(const LbWarp& c, int64_t b, const float* values, int padded_channels) {
   const int64_t queries = c.height * c.width, slots = queries * c.iterations * c.particles;
