@@ -34,7 +34,7 @@ WIRE_PACKAGES = {"google", "grpc", "grpc_health", "grpc_reflection", "grpc_statu
 BASE_PACKAGES = WIRE_PACKAGES | {"PIL", "numpy", "onnxruntime", "rich", "tyro"}
 # Imported where installed, and only inside functions: extras, a peer of the benchmark, the demo's photograph.
 OPTIONAL_PACKAGES = {"runtime": {"tensorrt_rtx", "onnx"}, "plugin_bridge": {"sklearn"}}
-SOURCE_SUFFIXES = {".py", ".pyi", ".cc", ".cpp", ".h", ".hpp", ".cu", ".proto", ".toml", ".js", ".ts"}
+SOURCE_SUFFIXES = {".py", ".pyi", ".cc", ".cpp", ".h", ".hpp", ".cu", ".proto", ".toml", ".js", ".ts", ".tsx", ".css"}
 LONGEST_FILE, LONGEST_MEDIAN = 600, 200
 LARGEST_FILE_OUTSIDE_BUNDLES = 2 << 20
 LARGEST_BUNDLE = 32_000_000
@@ -173,25 +173,31 @@ def test_files_are_short() -> None:
 
 @pytest.mark.parametrize("folder", [*PORTIONS.values(), "tests"])
 def test_readme_names_each_file(folder: str) -> None:
-    """Each source file has a line in its top-level folder's README, and no line names a file that is gone.
+    """Each source file has a line in a README of its top-level folder, and no line names a file that is gone.
 
-    Lines name files relative to the folder or, in a portion, to its package.
+    Lines name files relative to the README's own folder or, in a portion's README, to its package. A README further
+    down (a plug-in's, the web page's) may name the files beside and below it instead.
     """
-    readme = (ROOT / folder / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"^\| `([^`]+)` \| \S.*\|$", readme, flags=re.MULTILINE)
-    places = [ROOT / folder, *(package(name) for name, top in PORTIONS.items() if top == folder)]
+    paths = [path for path in tracked() if path.parts[0] == folder]
+    described, gone = set[Path](), []
+    for readme in (path for path in paths if path.name == "README.md"):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        named = re.findall(r"^\| `([^`]+)` \| \S.*\|$", text, flags=re.MULTILINE)
+        places = [ROOT / readme.parent]
+        if readme.parent == Path(folder):
+            places += [package(name) for name, top in PORTIONS.items() if top == folder]
+        assert len(named) == len(set(named)), f"{readme} names a file twice"
+        described |= {place / name for place in places for name in named}
+        gone += [f"{readme}: {name}" for name in named if not any((place / name).exists() for place in places)]
     files = [
         ROOT / path
-        for path in tracked()
-        if path.parts[0] == folder
-        and (path.suffix in SOURCE_SUFFIXES or path.name == "CMakeLists.txt")
+        for path in paths
+        if (path.suffix in SOURCE_SUFFIXES or path.name == "CMakeLists.txt")
         and path.name != "__init__.py"
         and not is_generated(path)
     ]
-    described = {place / name for place in places for name in named}
     assert not [str(path.relative_to(ROOT)) for path in files if path not in described], "files without a line"
-    assert not [name for name in named if not any((place / name).exists() for place in places)], "lines without a file"
-    assert len(named) == len(set(named))
+    assert not gone, "lines without a file"
 
 
 def entry_points() -> dict[str, str]:
