@@ -13,3 +13,7 @@ class OpError(ValueError):
 
 class NativeUnavailable(RuntimeError):
     """The native library is not there, or is of another version; the message says what to do."""
+
+
+class CudaUnavailable(RuntimeError):
+    """The CUDA kernels can't be compiled or run here; the message says what is missing."""

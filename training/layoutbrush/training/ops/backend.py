@@ -1,7 +1,7 @@
 """Where the torch ops compute: the native library when it is built, the NumPy reference when it is not.
 
 Tensors cross as NumPy views of their own memory: contiguous CPU tensors are never copied. Tensors on another
-device make the detour through the host, which is right but slow.
+device make the detour through the host, which is right but slow; CUDA tensors need not (`on_cuda`).
 """
 
 from __future__ import annotations

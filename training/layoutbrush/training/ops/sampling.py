@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from layoutbrush.training.ops import backend
+from layoutbrush.training.ops import backend, on_cuda
 
 SCHEMA = (
     "(Tensor query, Tensor key, Tensor query_labels, Tensor key_labels, "
@@ -43,6 +43,13 @@ def key_index_sampling_op(
     schedule: str,
 ) -> tuple[Tensor, Tensor]:
     """The bare op; `key_index_sampling` is the function to call."""
+    if query.is_cuda and on_cuda.usable():
+        attributes = on_cuda.SamplingAttributes(
+            particles, windows, samples, strides, propagations, label_penalty, scale, ignore_label, keep
+        )
+        return on_cuda.key_index_sampling(
+            query, key, query_labels, key_labels, query_mask, key_mask, init, seed, attributes
+        )
     module, how = backend.implementation()
     keys, scores = module.key_index_sampling(
         backend.view(query),

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layoutbrush.training.ops import backend
+from layoutbrush.training.ops import backend, on_cuda
 
 FORWARD_SCHEMA = "(Tensor values, Tensor keys, Tensor scores, Tensor? query_mask, float gamma, int reach) -> Tensor"
 BACKWARD_SCHEMA = (
@@ -21,6 +21,8 @@ def sparse_attention_warp_op(
     values: Tensor, keys: Tensor, scores: Tensor, query_mask: Tensor | None, gamma: float, reach: int
 ) -> Tensor:
     """The bare op; `sparse_attention_warp` is the function to call."""
+    if values.is_cuda and on_cuda.usable():
+        return on_cuda.sparse_attention_warp(values, keys, scores, query_mask, gamma, reach)
     module, how = backend.implementation()
     warped = module.sparse_attention_warp(
         backend.view(values),
@@ -51,6 +53,8 @@ def sparse_attention_warp_backward_op(
     reach: int,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the warp with respect to values and scores, given `grad` (B, H, W, V)."""
+    if values.is_cuda and on_cuda.usable():
+        return on_cuda.sparse_attention_warp_backward(grad, values, keys, scores, query_mask, gamma, reach)
     module, how = backend.implementation()
     grad_values, grad_scores = module.sparse_attention_warp_backward(
         backend.view(grad),
