@@ -33,7 +33,7 @@ ARROWS = {
 WIRE_PACKAGES = {"google", "grpc", "grpc_health", "grpc_reflection", "grpc_status"}
 BASE_PACKAGES = WIRE_PACKAGES | {"PIL", "numpy", "onnxruntime", "rich", "tyro"}
 # Imported where installed, and only inside functions: extras, a peer of the benchmark, the demo's photograph.
-OPTIONAL_PACKAGES = {"runtime": {"tensorrt_rtx", "onnx"}, "plugin_bridge": {"sklearn"}}
+OPTIONAL_PACKAGES = {"runtime": {"cuda", "tensorrt", "tensorrt_rtx", "onnx"}, "plugin_bridge": {"sklearn"}}
 SOURCE_SUFFIXES = {".py", ".pyi", ".cc", ".cpp", ".h", ".hpp", ".cu", ".proto", ".toml", ".js", ".ts", ".tsx", ".css"}
 LONGEST_FILE, LONGEST_MEDIAN = 600, 200
 LARGEST_FILE_OUTSIDE_BUNDLES = 2 << 20
