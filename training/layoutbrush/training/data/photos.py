@@ -1,6 +1,7 @@
-"""Readers of photo collections: scenes, streets, plain folders, photos without labels.
+"""Opens collections of photos: by folder below a root, or as a list or `kind:/path` says.
 
-Everything is decoded once and held in memory as uint8; the largest collections here are a few hundred megabytes.
+The folders `scenes`, `streets` and plain ones are decoded once and held in memory as uint8: a few hundred megabytes.
+What a list or `kind:/path` names (the published formats) is read photo by photo when it is asked for.
 """
 
 from __future__ import annotations
@@ -11,20 +12,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from layoutbrush.training.data.labels import SCENES_TO_MERGED, STREETS_TO_MERGED, UNKNOWN, UInt8, lookup
+from layoutbrush.training.data.labels import SCENES_TO_MERGED, STREETS_TO_MERGED, UInt8, lookup
+from layoutbrush.training.data.lazy import cut_to_common
+from layoutbrush.training.data.lazy import read_image as read_image
+from layoutbrush.training.data.lazy import unknown_labels as unknown_labels
 from layoutbrush.training.data.photo import Collection, DataError, Photo
+from layoutbrush.training.data.spec import is_spec, open_spec
 from layoutbrush.training.data.toy import toy_collection
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
-
-def read_image(path: Path) -> UInt8:
-    """(H, W, 3) uint8 RGB. Raises DataError."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except OSError as error:
-        raise DataError(f"{path}: not a readable picture") from error
 
 
 def read_labels(path: Path, table: UInt8 | None = None) -> UInt8:
@@ -34,14 +30,9 @@ def read_labels(path: Path, table: UInt8 | None = None) -> UInt8:
             if image.mode not in ("L", "P"):
                 raise DataError(f"{path}: a label map is an 8-bit single-channel or palette PNG, not {image.mode}")
             ids = np.asarray(image)
-    except OSError as error:
+    except (OSError, SyntaxError) as error:
         raise DataError(f"{path}: not a readable label map") from error
     return ids if table is None else np.ascontiguousarray(table[ids])
-
-
-def unknown_labels(image: UInt8) -> UInt8:
-    """A label map of UNKNOWN for the photo; it takes no memory of its own."""
-    return np.broadcast_to(np.uint8(UNKNOWN), image.shape[:2])
 
 
 def _listed(folder: Path, split: str) -> list[str]:
@@ -51,16 +42,10 @@ def _listed(folder: Path, split: str) -> list[str]:
     return listing.read_text().split()
 
 
-def _pair(name: str, image: UInt8, labels: UInt8) -> Photo:
-    """A photo whose label map may be a row or column larger or smaller: both are cut to the common part."""
-    height, width = min(image.shape[0], labels.shape[0]), min(image.shape[1], labels.shape[1])
-    return Photo(name, np.ascontiguousarray(image[:height, :width]), np.ascontiguousarray(labels[:height, :width]))
-
-
 def _read_split(folder: Path, split: str, mapping: tuple[int, ...]) -> tuple[Photo, ...]:
     table = lookup(mapping)
     return tuple(
-        _pair(
+        cut_to_common(
             f"{folder.name}/{name}",
             read_image(folder / "images" / f"{name}.jpg"),
             read_labels(folder / "labels" / f"{name}.png", table),
@@ -88,7 +73,7 @@ def read_folder(folder: Path, labels: Path | None = None) -> tuple[Photo, ...]:
         image = read_image(path)
         own = labels / f"{path.stem}.png" if labels else None
         if own is not None and own.is_file():
-            photos.append(_pair(path.stem, image, read_labels(own)))
+            photos.append(cut_to_common(path.stem, image, read_labels(own)))
         else:
             photos.append(Photo(path.stem, image, unknown_labels(image)))
     return tuple(photos)
@@ -105,8 +90,12 @@ def open_collections(
 ) -> tuple[Collection, ...]:
     """Collections by folder name below `root`: `scenes`, `streets`, or any plain folder of photos; `toy` is generated.
 
-    A plain folder has no lists: all of it belongs to `train`. Weights default to 1. Raises DataError.
+    A plain folder has no lists: all of it belongs to `train`. Weights default to 1. Where `root` is a data.toml or
+    `kind:/path` (:mod:`~layoutbrush.training.data.spec`), that says which collections there are, with their weights,
+    and `names` and `weights` don't count. Raises DataError.
     """
+    if is_spec(root):
+        return open_spec(root, split)
     collections = []
     for name, weight in zip(names, weights or [1.0] * len(names), strict=True):
         if name == "toy":

@@ -61,11 +61,7 @@ class TaskSampler:
     def __init__(self, collections: Sequence[Collection], config: TaskConfig | None = None) -> None:
         self.config = config or TaskConfig()
         self._all = _Pool(collections)
-        labelled = [
-            replace(c, photos=tuple(p for p in c.photos if p.labelled), weight=c.weight)
-            for c in collections
-            if any(p.labelled for p in c.photos)
-        ]
+        labelled = [part for part in (c.labelled() for c in collections) if part.photos]
         self._labelled = _Pool(labelled) if labelled else None
 
     def batch(self, step: int, count: int, rank: int = 0) -> dict[str, Tensor]:

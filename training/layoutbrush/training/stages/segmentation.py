@@ -24,6 +24,8 @@ from layoutbrush.training.trainer.stage import Batch, Context, DataOptions, Opti
 from layoutbrush.training.trainer.weights import load_weights, stored_arguments
 
 LABELS = len(LABEL_NAMES)
+COUNTED = 1000
+"""Photos of a collection from which the share of each label is taken."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,14 @@ class Settings:
 
 
 def class_weights(collections: Sequence[Collection], power: float, bounds: tuple[float, float]) -> Tensor:
-    """(LABELS,) weights, frequency^-power with median 1, bounded; collections count by their sampling weights."""
+    """(LABELS,) weights, frequency^-power with median 1, bounded; collections count by their sampling weights.
+
+    Of a large collection COUNTED photos, spread evenly, stand for all.
+    """
     share = np.zeros(LABELS)
     for collection in collections:
         counts = np.zeros(256, np.int64)
-        for photo in collection.photos:
+        for photo in _spread(collection.labelled().photos, COUNTED):
             counts += np.bincount(photo.labels.ravel(), minlength=256)
         share += collection.weight * counts[:LABELS] / max(1, counts[:LABELS].sum())
     present = share > 0
@@ -116,7 +121,7 @@ class SegmentationStage:
         self._weights = class_weights(train, settings.power, settings.bounds)
         config = TaskConfig(size=data.size, seed=data.seed, zoom=settings.zoom, color=settings.color, loosen=0)
         self._sampler = TaskSampler(train, config)
-        labelled = [c.name for c in train if any(p.labelled for p in c.photos)]
+        labelled = [c.name for c in train if c.labelled().photos]
         self._validation = open_collections(data.folder, labelled, "val")
 
     def optimizations(self) -> Mapping[str, Optimization]:

@@ -1,0 +1,86 @@
+"""Labels of the segmentation network for photos without label maps, computed once and kept as PNGs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from layoutbrush.training.data.labels import UNKNOWN, UInt8
+from layoutbrush.training.data.lazy import Entry
+from layoutbrush.training.data.photo import DataError
+
+if TYPE_CHECKING:
+    from layoutbrush.training.models.segmentation import SegmentationNetwork
+
+CONFIDENT = 0.5
+"""Pixels of which the network is less sure become UNKNOWN."""
+
+GRANULE = 16
+"""The network takes sides that are multiples of this."""
+
+
+class NetworkLabels:
+    """Label maps by a segmentation network, cached below a folder named after its weights. Thread safe.
+
+    Another network's labels never mix in: the folder bears the first digits of the weight file's SHA-256.
+    """
+
+    def __init__(self, weights: Path, cache: Path, confident: float = CONFIDENT) -> None:
+        if not weights.is_file():
+            raise DataError(f"{weights}: no such weights of a segmentation network")
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+        self.folder = cache / f"{digest}-{round(100 * confident):02d}"
+        self._weights, self._confident = weights, confident
+        self._network: SegmentationNetwork | None = None
+        self._lock = threading.Lock()
+
+    def labels(self, entry: Entry, image: UInt8) -> UInt8:
+        """(H, W) uint8 labels of the entry's photo (H, W, 3)."""
+        path = self.folder / f"{entry.name}.png"
+        kept = self._kept(path, image)
+        if kept is not None:
+            return kept
+        with self._lock:
+            found = self._computed(image)
+        self._keep(path, found)
+        return found
+
+    def _kept(self, path: Path, image: UInt8) -> UInt8 | None:
+        try:
+            with Image.open(path) as stored:
+                labels = np.asarray(stored)
+        except OSError:
+            return None
+        return labels if labels.shape == image.shape[:2] else None
+
+    def _keep(self, path: Path, labels: UInt8) -> None:
+        """Several processes may keep the same labels at once: each file is renamed into place whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+        Image.fromarray(labels).save(partial, format="PNG")
+        partial.replace(path)
+
+    def _computed(self, image: UInt8) -> UInt8:
+        import torch
+
+        from layoutbrush.training.data.batch import image_tensor
+        from layoutbrush.training.models.segmentation import Segment, SegmentationNetwork
+        from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+
+        if self._network is None:
+            network = SegmentationNetwork(**stored_arguments(self._weights))
+            load_weights(self._weights, network)
+            self._network = network.eval()
+        height, width = image.shape[:2]
+        padded = np.pad(image, ((0, -height % GRANULE), (0, -width % GRANULE), (0, 0)), mode="edge")
+        with torch.no_grad():
+            labels, confidence = Segment(self._network)(image_tensor([padded]))
+        found = labels[0, :height, :width].numpy().astype(np.uint8)
+        sure = confidence[0, :height, :width].numpy() >= self._confident
+        return np.where(sure, found, np.uint8(UNKNOWN))
