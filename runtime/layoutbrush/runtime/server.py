@@ -13,7 +13,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -28,6 +28,8 @@ from layoutbrush.runtime.service.backend import Backend, EngineNote
 from layoutbrush.runtime.service.core import Core, CoreOptions
 from layoutbrush.runtime.service.interceptor import Guard
 from layoutbrush.runtime.service.servicer import Servicer
+from layoutbrush.runtime.tls import Tls
+from layoutbrush.runtime.web import WebOptions, beside, private_address
 
 SERVICE = "layoutbrush.v1.LayoutbrushService"
 _LOG = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ class ServerOptions:
 
     `port`: 0 = any free one. `threads`: for the networks, 0 = one a core. `workers`: requests that run networks at a
     time. `reflection`: let tools list the service. `token`: clients must send it; empty = anyone may call.
-    `drain_seconds`: how long running work may go on after SIGTERM.
+    `drain_seconds`: how long running work may go on after SIGTERM. `tls`: where given, nothing travels unencrypted.
+    `web`: where given, a gateway for browsers runs beside the server.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +61,8 @@ class ServerOptions:
     grace_seconds: float = 30.0
     drain_seconds: float = 30.0
     limits: Limits = field(default_factory=Limits)
+    tls: Tls | None = None
+    web: WebOptions | None = None
 
 
 def open_backend(options: ServerOptions) -> Backend:
@@ -76,9 +81,10 @@ def open_backend(options: ServerOptions) -> Backend:
 
 @dataclass
 class Running:
-    """A server that listens. `address`: host:port as clients dial it."""
+    """A server that listens. `address`: host:port as clients dial it. `private`: the gateway's own, or empty."""
 
     address: str
+    private: str
     core: Core
     server: grpc.aio.Server
     health: health.aio.HealthServicer
@@ -121,7 +127,12 @@ async def serving(options: ServerOptions, backend: Backend) -> AsyncIterator[Run
 
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     try:
-        port = server.add_insecure_port(_dial(options.host, options.port))
+        address = _dial(options.host, options.port)
+        if options.tls is not None:
+            port = server.add_secure_port(address, options.tls.credentials())
+        else:
+            port = server.add_insecure_port(address)
+        private = _private_port(server) if options.web is not None else ""
     except RuntimeError:
         raise FailedPrecondition(
             f"Can't listen on {_dial(options.host, options.port)}: the port is taken or not ours.", "--port"
@@ -131,7 +142,7 @@ async def serving(options: ServerOptions, backend: Backend) -> AsyncIterator[Run
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     housekeeping = asyncio.create_task(core.keep_house())
     try:
-        yield Running(_dial(options.host, port), core, server, checks)
+        yield Running(_dial(options.host, port), private, core, server, checks)
     finally:
         housekeeping.cancel()
         await server.stop(0)
@@ -144,10 +155,13 @@ async def serve(options: ServerOptions, backend: Backend, out: TextIO = sys.stdo
     signals: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, number)
-    async with serving(options, backend) as running:
+    async with serving(options, backend) as running, AsyncExitStack() as stack:
         print(f"listening on {running.address}", file=out, flush=True)
-        if not _is_loopback(options.host):
-            _LOG.warning("listening beyond this machine, without encryption%s", "" if options.token else " or token")
+        _warn(options)
+        if options.web is not None:
+            size = options.limits.max_message_bytes
+            web = beside(options.web, running.private, options.tls, size, options.token)
+            print(f"open {await stack.enter_async_context(web)} in a browser", file=out, flush=True)
         await signals.get()
         _LOG.info("draining for up to %g s", options.drain_seconds)
         drained = asyncio.create_task(running.drain(options.drain_seconds))
@@ -178,6 +192,20 @@ def _dial(host: str, port: int) -> str:
             raise InvalidArgument("The host is a name or an address.", "--host") from None
         return f"{host}:{port}"
     return f"[{bare}]:{port}" if bare.version == 6 else f"{bare}:{port}"
+
+
+def _private_port(server: grpc.aio.Server) -> str:
+    address = private_address()
+    port = server.add_insecure_port(address)
+    return f"127.0.0.1:{port}" if address.endswith(":0") else address
+
+
+def _warn(options: ServerOptions) -> None:
+    """Say in the log what lies open to other machines."""
+    missing = [word for word, given in (("encryption", options.tls), ("token", options.token)) if not given]
+    hosts = [options.host] + ([options.web.host] if options.web is not None else [])
+    if missing and not all(_is_loopback(host) for host in hosts):
+        _LOG.warning("listening beyond this machine, without %s", " or ".join(missing))
 
 
 def _is_loopback(host: str) -> bool:

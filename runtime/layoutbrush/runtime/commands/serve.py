@@ -4,6 +4,10 @@ It listens on this machine only, unless --host says otherwise, and prints one li
 
     listening on 127.0.0.1:50051
 
+With --web it also serves the layout editor to browsers, and prints its address:
+
+    open http://127.0.0.1:8080/ in a browser
+
 Ctrl-C or SIGTERM lets running edits finish first. Where LAYOUTBRUSH_TOKEN is set in the environment, clients must send
 that token.
 """
@@ -23,8 +27,7 @@ class Config:
     """Flags of `layoutbrush serve`."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. The default takes calls from this machine only. Nothing is encrypted: beyond this machine,
-    put it behind a proxy that is."""
+    """Address to listen on. The default takes calls from this machine only. Beyond it, use --tls-cert and a token."""
 
     port: int = 50051
     """Port to listen on; 0 = any free one."""
@@ -48,6 +51,30 @@ class Config:
     reflection: bool = False
     """Let tools such as grpcurl list the service."""
 
+    tls_cert: str = ""
+    """Certificate with its chain, a PEM file: everything is then encrypted. Needs --tls-key."""
+
+    tls_key: str = ""
+    """Private key of the certificate, a PEM file without a password."""
+
+    web: bool = False
+    """Serve the layout editor, and Connect and gRPC-Web for plugins, to browsers. Needs the extra `web`."""
+
+    web_port: int = 8080
+    """Port for browsers; 0 = any free one."""
+
+    web_host: str = "127.0.0.1"
+    """Address to listen on for browsers."""
+
+    web_name: tuple[str, ...] = ()
+    """Host names by which browsers may call, besides addresses and localhost; keeps DNS rebinding out."""
+
+    web_origin: tuple[str, ...] = ()
+    """Pages from elsewhere that may call, such as https://editor.example.org; all others are turned away."""
+
+    open: bool = False
+    """With --web: open the editor in your browser."""
+
     follow_stdin: bool = False
     """Stop when standard input ends. For programs that start a server of their own: it goes when they go."""
 
@@ -56,7 +83,13 @@ def run(config: Config) -> int:
     """Serve until told to stop; returns the exit status."""
     from layoutbrush.runtime.server import ServerOptions
     from layoutbrush.runtime.server import run as serve
+    from layoutbrush.runtime.tls import Tls
+    from layoutbrush.runtime.web import WebOptions, find_gateway
 
+    web = None
+    if config.web or config.open:
+        find_gateway()  # a missing extra is said before the networks are loaded
+        web = WebOptions(config.web_host, config.web_port, config.web_name, config.web_origin, config.open)
     if config.follow_stdin:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     return serve(
@@ -70,6 +103,8 @@ def run(config: Config) -> int:
             reflection=config.reflection,
             drain_seconds=config.drain_seconds,
             token=os.environ.get("LAYOUTBRUSH_TOKEN", ""),
+            tls=Tls.of(config.tls_cert, config.tls_key),
+            web=web,
         )
     )
 
