@@ -1,8 +1,8 @@
 """Check data sets before they are trained on, and show them: pairs, sizes, ids, duplicates, a contact sheet.
 
 Takes what `train --data` takes, any number of them: data.toml, kind:/path, or a folder (which holds `scenes` and
-`streets`, or photos). Prints what is wrong; with --out writes report.json and sheet.png (photo, labels over it, labels).
-Ends with 1 where there are errors.
+`streets`, or photos). Prints what is wrong; with --out writes report.json and sheet.png (photo, labels over it,
+labels). Ends with 1 where there are errors.
 
     layoutbrush check-data ade20k:/data/ADEChallengeData2016 --out report
     layoutbrush check-data data.toml --split both --count 500
@@ -10,7 +10,6 @@ Ends with 1 where there are errors.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -159,16 +158,10 @@ def _progress(name: str) -> Callable[[int, int], None]:
 
 
 def _show(report: SplitReport, count: int) -> None:
-    sizes = (
-        " to ".join(f"{w}x{h}" for w, h in (report.smallest or (), report.largest or ()) if w)
-        if report.smallest
-        else ""
-    )
-    print(
-        f"{report.name} {report.split}: {report.photos} photos, {report.examined} examined, {report.labelled} with labels"
-    )
-    if sizes:
-        print(f"  sizes {sizes}")
+    of = f"{report.photos} photos, {report.examined} examined, {report.labelled} with labels"
+    print(f"{report.name} {report.split}: {of}")
+    if report.smallest and report.largest:
+        print("  sizes {}x{} to {}x{}".format(*report.smallest, *report.largest))
     if report.share:
         shares = sorted(report.share.items(), key=lambda item: -item[1])
         print("  " + ", ".join(f"{name} {share:.1%}" for name, share in shares if share > 0))
@@ -189,7 +182,5 @@ def _write(folder: Path, reports: Sequence[SplitReport], picture: UInt8) -> None
         value = asdict(report)
         del value["contents"]
         splits.append({**value, "errors": report.errors})
-    write_json(
-        folder / "report.json", json.loads(json.dumps({"errors": sum(r.errors for r in reports), "splits": splits}))
-    )
+    write_json(folder / "report.json", {"errors": sum(report.errors for report in reports), "splits": splits})
     write(folder / "sheet.png", picture)
