@@ -93,6 +93,14 @@ from layoutbrush.v1.render_pb2 import (
     TileEdit,
     Timing,
 )
+from layoutbrush.v1.polling_pb2 import (
+    CancelRenderRequest,
+    CancelRenderResponse,
+    PollRenderRequest,
+    PollRenderResponse,
+    StartRenderRequest,
+    StartRenderResponse,
+)
 from layoutbrush.v1.service_pb2_grpc import (
     LayoutbrushServiceServicer,
     LayoutbrushServiceStub,
@@ -110,6 +118,8 @@ __all__ = [
     "CHANNEL_ORDER_RGB",
     "CHANNEL_ORDER_RGBA",
     "CHANNEL_ORDER_UNSPECIFIED",
+    "CancelRenderRequest",
+    "CancelRenderResponse",
     "Capabilities",
     "ChannelOrder",
     "CloseDocumentRequest",
@@ -165,6 +175,8 @@ __all__ = [
     "PREVIEW_KIND_WARPED",
     "PixelFormat",
     "PlaneOrder",
+    "PollRenderRequest",
+    "PollRenderResponse",
     "Preview",
     "PreviewKind",
     "Progress",
@@ -176,6 +188,8 @@ __all__ = [
     "SegmentRequest",
     "SegmentResponse",
     "Source",
+    "StartRenderRequest",
+    "StartRenderResponse",
     "TileEdit",
     "Timing",
     "UploadLayerRequest",

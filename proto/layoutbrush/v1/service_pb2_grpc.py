@@ -6,6 +6,7 @@ import warnings
 from layoutbrush.v1 import documents_pb2 as layoutbrush_dot_v1_dot_documents__pb2
 from layoutbrush.v1 import drafts_pb2 as layoutbrush_dot_v1_dot_drafts__pb2
 from layoutbrush.v1 import info_pb2 as layoutbrush_dot_v1_dot_info__pb2
+from layoutbrush.v1 import polling_pb2 as layoutbrush_dot_v1_dot_polling__pb2
 from layoutbrush.v1 import render_pb2 as layoutbrush_dot_v1_dot_render__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -72,6 +73,21 @@ class LayoutbrushServiceStub:
                 request_serializer=layoutbrush_dot_v1_dot_drafts__pb2.GenerateDraftsRequest.SerializeToString,
                 response_deserializer=layoutbrush_dot_v1_dot_drafts__pb2.GenerateDraftsResponse.FromString,
                 _registered_method=True)
+        self.StartRender = channel.unary_unary(
+                '/layoutbrush.v1.LayoutbrushService/StartRender',
+                request_serializer=layoutbrush_dot_v1_dot_polling__pb2.StartRenderRequest.SerializeToString,
+                response_deserializer=layoutbrush_dot_v1_dot_polling__pb2.StartRenderResponse.FromString,
+                _registered_method=True)
+        self.PollRender = channel.unary_unary(
+                '/layoutbrush.v1.LayoutbrushService/PollRender',
+                request_serializer=layoutbrush_dot_v1_dot_polling__pb2.PollRenderRequest.SerializeToString,
+                response_deserializer=layoutbrush_dot_v1_dot_polling__pb2.PollRenderResponse.FromString,
+                _registered_method=True)
+        self.CancelRender = channel.unary_unary(
+                '/layoutbrush.v1.LayoutbrushService/CancelRender',
+                request_serializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderRequest.SerializeToString,
+                response_deserializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderResponse.FromString,
+                _registered_method=True)
 
 
 class LayoutbrushServiceServicer:
@@ -126,6 +142,27 @@ class LayoutbrushServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartRender(self, request, context):
+        """Begins an edit and returns at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PollRender(self, request, context):
+        """What happened in an edit since the last poll.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRender(self, request, context):
+        """Ends an edit that StartRender began.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LayoutbrushServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -163,6 +200,21 @@ def add_LayoutbrushServiceServicer_to_server(servicer, server):
                     servicer.GenerateDrafts,
                     request_deserializer=layoutbrush_dot_v1_dot_drafts__pb2.GenerateDraftsRequest.FromString,
                     response_serializer=layoutbrush_dot_v1_dot_drafts__pb2.GenerateDraftsResponse.SerializeToString,
+            ),
+            'StartRender': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartRender,
+                    request_deserializer=layoutbrush_dot_v1_dot_polling__pb2.StartRenderRequest.FromString,
+                    response_serializer=layoutbrush_dot_v1_dot_polling__pb2.StartRenderResponse.SerializeToString,
+            ),
+            'PollRender': grpc.unary_unary_rpc_method_handler(
+                    servicer.PollRender,
+                    request_deserializer=layoutbrush_dot_v1_dot_polling__pb2.PollRenderRequest.FromString,
+                    response_serializer=layoutbrush_dot_v1_dot_polling__pb2.PollRenderResponse.SerializeToString,
+            ),
+            'CancelRender': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRender,
+                    request_deserializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderRequest.FromString,
+                    response_serializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -354,6 +406,87 @@ class LayoutbrushService:
             '/layoutbrush.v1.LayoutbrushService/GenerateDrafts',
             layoutbrush_dot_v1_dot_drafts__pb2.GenerateDraftsRequest.SerializeToString,
             layoutbrush_dot_v1_dot_drafts__pb2.GenerateDraftsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartRender(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/layoutbrush.v1.LayoutbrushService/StartRender',
+            layoutbrush_dot_v1_dot_polling__pb2.StartRenderRequest.SerializeToString,
+            layoutbrush_dot_v1_dot_polling__pb2.StartRenderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PollRender(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/layoutbrush.v1.LayoutbrushService/PollRender',
+            layoutbrush_dot_v1_dot_polling__pb2.PollRenderRequest.SerializeToString,
+            layoutbrush_dot_v1_dot_polling__pb2.PollRenderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRender(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/layoutbrush.v1.LayoutbrushService/CancelRender',
+            layoutbrush_dot_v1_dot_polling__pb2.CancelRenderRequest.SerializeToString,
+            layoutbrush_dot_v1_dot_polling__pb2.CancelRenderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,6 +10,7 @@ from typing import Any
 from layoutbrush.v1 import documents_pb2
 from layoutbrush.v1 import drafts_pb2
 from layoutbrush.v1 import info_pb2
+from layoutbrush.v1 import polling_pb2
 from layoutbrush.v1 import render_pb2
 
 class LayoutbrushServiceStub:
@@ -21,6 +22,9 @@ class LayoutbrushServiceStub:
     Render: grpc.UnaryStreamMultiCallable[render_pb2.RenderRequest, render_pb2.RenderResponse]
     CloseDocument: grpc.UnaryUnaryMultiCallable[documents_pb2.CloseDocumentRequest, documents_pb2.CloseDocumentResponse]
     GenerateDrafts: grpc.UnaryStreamMultiCallable[drafts_pb2.GenerateDraftsRequest, drafts_pb2.GenerateDraftsResponse]
+    StartRender: grpc.UnaryUnaryMultiCallable[polling_pb2.StartRenderRequest, polling_pb2.StartRenderResponse]
+    PollRender: grpc.UnaryUnaryMultiCallable[polling_pb2.PollRenderRequest, polling_pb2.PollRenderResponse]
+    CancelRender: grpc.UnaryUnaryMultiCallable[polling_pb2.CancelRenderRequest, polling_pb2.CancelRenderResponse]
 
 class LayoutbrushServiceAsyncStub:
     """Exists for type checkers only: what LayoutbrushServiceStub is on a grpc.aio channel."""
@@ -32,6 +36,9 @@ class LayoutbrushServiceAsyncStub:
     Render: grpc.aio.UnaryStreamMultiCallable[render_pb2.RenderRequest, render_pb2.RenderResponse]
     CloseDocument: grpc.aio.UnaryUnaryMultiCallable[documents_pb2.CloseDocumentRequest, documents_pb2.CloseDocumentResponse]
     GenerateDrafts: grpc.aio.UnaryStreamMultiCallable[drafts_pb2.GenerateDraftsRequest, drafts_pb2.GenerateDraftsResponse]
+    StartRender: grpc.aio.UnaryUnaryMultiCallable[polling_pb2.StartRenderRequest, polling_pb2.StartRenderResponse]
+    PollRender: grpc.aio.UnaryUnaryMultiCallable[polling_pb2.PollRenderRequest, polling_pb2.PollRenderResponse]
+    CancelRender: grpc.aio.UnaryUnaryMultiCallable[polling_pb2.CancelRenderRequest, polling_pb2.CancelRenderResponse]
 
 class LayoutbrushServiceServicer:
     def GetServerInfo(self, request: info_pb2.GetServerInfoRequest, context: Any) -> Any: ...  # info_pb2.GetServerInfoResponse
@@ -41,5 +48,8 @@ class LayoutbrushServiceServicer:
     def Render(self, request: render_pb2.RenderRequest, context: Any) -> Any: ...  # render_pb2.RenderResponse
     def CloseDocument(self, request: documents_pb2.CloseDocumentRequest, context: Any) -> Any: ...  # documents_pb2.CloseDocumentResponse
     def GenerateDrafts(self, request: drafts_pb2.GenerateDraftsRequest, context: Any) -> Any: ...  # drafts_pb2.GenerateDraftsResponse
+    def StartRender(self, request: polling_pb2.StartRenderRequest, context: Any) -> Any: ...  # polling_pb2.StartRenderResponse
+    def PollRender(self, request: polling_pb2.PollRenderRequest, context: Any) -> Any: ...  # polling_pb2.PollRenderResponse
+    def CancelRender(self, request: polling_pb2.CancelRenderRequest, context: Any) -> Any: ...  # polling_pb2.CancelRenderResponse
 
 def add_LayoutbrushServiceServicer_to_server(servicer: LayoutbrushServiceServicer, server: grpc.Server | grpc.aio.Server) -> None: ...

@@ -8,7 +8,8 @@
     |   |-- UnsupportedPixels                                 a pixel format or file kind that isn't read
     |   `-- DamagedData                                       truncated, corrupt or wrongly hashed bytes
     |-- NotFound                          NOT_FOUND           an unknown name
-    |   `-- DocumentNotFound                                  a document never opened, closed or expired
+    |   |-- DocumentNotFound                                  a document never opened, closed or expired
+    |   `-- RenderNotFound                                    a render never started, ended long ago or cancelled
     |-- FailedPrecondition                FAILED_PRECONDITION right request, wrong state
     |   |-- DamagedBundle                                     a bundle whose files don't match its manifest
     |   `-- StaleRevision                                     tiles painted over a state that is gone
@@ -87,6 +88,10 @@ class NotFound(LayoutbrushError):
 
 class DocumentNotFound(NotFound):
     """A document that was never opened, was closed, or expired: the client opens it again."""
+
+
+class RenderNotFound(NotFound):
+    """A render that was never started, was cancelled, or that nobody polled: the client starts it again."""
 
 
 class FailedPrecondition(LayoutbrushError):

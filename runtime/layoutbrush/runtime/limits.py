@@ -32,6 +32,8 @@ class Limits:
     """Renders, segmentations and drafts that may wait for a worker."""
     min_side: int = 64
     """Shorter side of the smallest photo, pixels."""
+    max_polled_renders: int = 32
+    """Renders without a stream that are kept at a time."""
     max_tiles: int = 4096
     """Tiles of one edit."""
     max_sources: int = 64

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from layoutbrush import v1
 from layoutbrush.runtime.admission import Admission
 from layoutbrush.runtime.documents import Store
-from layoutbrush.runtime.errors import Unimplemented
+from layoutbrush.runtime.errors import LayoutbrushError, Unimplemented
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.service import read
 from layoutbrush.runtime.service.backend import Backend
 from layoutbrush.runtime.service.info import server_info
+from layoutbrush.runtime.service.polling import IDLE_SECONDS, Polling
 from layoutbrush.runtime.service.renders import Renders
 from layoutbrush.runtime.service.uploads import Uploads
 
@@ -29,12 +30,16 @@ _HOUSEKEEPING_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class CoreOptions:
-    """`workers`: requests that run networks at a time. `decoders`: layers decoded at a time. Times in seconds."""
+    """`workers`: requests that run networks at a time. `decoders`: layers decoded at a time. Times in seconds.
+
+    `poll_seconds`: a render without a stream that nobody polled for so long ends.
+    """
 
     workers: int = 1
     decoders: int = 2
     idle_seconds: float = 3600.0
     grace_seconds: float = 30.0
+    poll_seconds: float = IDLE_SECONDS
     limits: Limits = field(default_factory=Limits)
 
 
@@ -51,6 +56,7 @@ class Core:
         self._decoders = ThreadPoolExecutor(self.options.decoders, "layoutbrush-decoder")
         self.uploads = Uploads(self.store, backend, self._decoders)
         self.renders = Renders(self.store, backend, self.uploads, self.admission, self._workers)
+        self.polling = Polling(limits, self.options.poll_seconds)
 
     async def get_server_info(self, request: v1.GetServerInfoRequest) -> v1.GetServerInfoResponse:
         """What this server is."""
@@ -81,11 +87,30 @@ class Core:
     async def close_document(self, request: v1.CloseDocumentRequest) -> v1.CloseDocumentResponse:
         """Forget a document and end its renders."""
         self.store.close(request.document_id)
+        self.polling.close_document(request.document_id)
         return v1.CloseDocumentResponse()
 
     def render(self, request: v1.RenderRequest, deadline: float = 0.0) -> AsyncGenerator[v1.RenderResponse, None]:
         """Edit a photo. `deadline`: on `time.monotonic`, 0 = none but the server's own."""
         return self.renders.render(request, self._deadline(deadline))
+
+    async def start_render(self, request: v1.StartRenderRequest) -> v1.StartRenderResponse:
+        """Begin an edit that is polled."""
+        seconds = request.timeout_seconds
+        responses = self.render(request.render, time.monotonic() + seconds if seconds else 0.0)
+        try:
+            return await self.polling.start(request.render.document_id, responses)
+        except LayoutbrushError as error:
+            raise (error.under("render") if error.field else error) from None
+
+    async def poll_render(self, request: v1.PollRenderRequest) -> v1.PollRenderResponse:
+        """What happened in such an edit."""
+        return await self.polling.poll(request)
+
+    async def cancel_render(self, request: v1.CancelRenderRequest) -> v1.CancelRenderResponse:
+        """End such an edit."""
+        self.polling.cancel(request.render_id)
+        return v1.CancelRenderResponse()
 
     def segment(self, request: v1.SegmentRequest, deadline: float = 0.0) -> AsyncGenerator[v1.SegmentResponse, None]:
         """Find a photo's label map."""
@@ -100,10 +125,11 @@ class Core:
             yield response
 
     async def keep_house(self) -> None:
-        """Forget expired documents now and then, for as long as this runs: an idle server gives its memory back."""
+        """Forget what expired now and then, for as long as this runs: an idle server gives its memory back."""
         while True:
-            await asyncio.sleep(min(_HOUSEKEEPING_SECONDS, self.options.idle_seconds))
+            await asyncio.sleep(min(_HOUSEKEEPING_SECONDS, self.options.idle_seconds, self.options.poll_seconds / 2))
             self.store.expire()
+            self.polling.expire()
 
     def drain(self) -> None:
         """Admit no further work; what is in may finish."""
@@ -112,6 +138,7 @@ class Core:
     async def aclose(self, patience_seconds: float = 5.0) -> None:
         """End all work and free the threads, waiting `patience_seconds` at most for the step that each is at."""
         self.drain()
+        await self.polling.aclose()
         self.store.clear()
         self.renders.stop_warming()
         pools = (self._workers, self._decoders)

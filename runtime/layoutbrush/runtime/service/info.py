@@ -37,10 +37,11 @@ def server_info(backend: Backend, limits: Limits) -> v1.GetServerInfoResponse:
             max_total_bytes=limits.max_total_bytes,
             max_waiting=limits.max_waiting,
             min_side=limits.min_side,
+            max_polled_renders=limits.max_polled_renders,
         ),
         engines=[
             v1.EngineInfo(name=engine.name, version=engine.version, active=engine.active, note=engine.note)
             for engine in backend.engines
         ],
-        capabilities=v1.Capabilities(references=backend.references, drafts=False, segmentation=True),
+        capabilities=v1.Capabilities(references=backend.references, drafts=False, segmentation=True, polling=True),
     )

@@ -53,6 +53,18 @@ class Servicer(v1.LayoutbrushServiceServicer):
             async for response in responses:
                 yield response
 
+    async def StartRender(self, request: v1.StartRenderRequest, context: Any) -> v1.StartRenderResponse:
+        """See the contract."""
+        return await self._core.start_render(request)
+
+    async def PollRender(self, request: v1.PollRenderRequest, context: Any) -> v1.PollRenderResponse:
+        """See the contract."""
+        return await self._core.poll_render(request)
+
+    async def CancelRender(self, request: v1.CancelRenderRequest, context: Any) -> v1.CancelRenderResponse:
+        """See the contract."""
+        return await self._core.cancel_render(request)
+
 
 def _deadline(context: Any) -> float:
     """The client's deadline on `time.monotonic`; 0 = none."""
