@@ -52,7 +52,7 @@ def tracked() -> list[Path]:
 
 
 def is_generated(path: Path) -> bool:
-    return "_pb2" in path.name
+    return "_pb2" in path.name or path.name.endswith("_pb.ts")
 
 
 def package(portion: str) -> Path:

@@ -1,7 +1,7 @@
 /** What the editor asks of a server, whatever carries it. */
 
-import type { Label, LabelMap, Photo, PlacedPixels, RenderResult } from "../model/types";
 import type { Rect } from "../model/geometry";
+import type { Label, LabelMap, Photo, PlacedPixels, RenderResult } from "../model/types";
 
 export interface ServerInfo {
   readonly version: string;
@@ -25,6 +25,12 @@ export class BackendError extends Error {
     readonly kind: "offline" | "busy" | "superseded" | "refused" | "denied" | "failed",
     message: string,
     readonly retryMs = 0,
+    /** Of gRPC, in capitals: "NOT_FOUND". */
+    readonly code = "UNKNOWN",
+    /** Path of the request's field at fault, as the contract names it; empty where none is. */
+    readonly field = "",
+    /** The server's fixed word for it: "DOCUMENT_NOT_FOUND". */
+    readonly reason = "",
   ) {
     super(message);
     this.name = "BackendError";
@@ -46,7 +52,7 @@ export interface RunOptions {
 export interface RenderRequest {
   /** The whole edited map as it is at the call; it is copied before the call returns. */
   readonly edited: LabelMap;
-  /** What may have changed since this document's render before; null: unknown, so the whole map. */
+  /** Where it may differ from the render of this document before; null: anywhere. */
   readonly changed: Rect | null;
   /** Not 0 = never copy from here; photo.width x photo.height. Null: nothing. */
   readonly exclude: Uint8Array | null;

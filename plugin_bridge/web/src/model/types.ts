@@ -26,6 +26,8 @@ export interface Photo extends Extent {
   readonly profile: Uint8Array | null;
   /** The file itself (JPEG, PNG): what goes to the server and into a project. Null for pictures made here. */
   readonly file: Blob | null;
+  /** What opening it changed, in sentences for people. */
+  readonly notes?: readonly string[];
 }
 
 /** One label id a pixel, UNKNOWN allowed; width x height bytes. */

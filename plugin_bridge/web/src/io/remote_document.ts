@@ -1,0 +1,283 @@
+/** A photo on the server: uploaded once, rendered many times, uploaded again when the server has forgotten it. */
+
+import { create } from "@bufbuild/protobuf";
+
+import { EMPTY, intersect, isEmpty, union, whole, type Rect } from "../model/geometry";
+import type { LabelMap, Photo, RenderResult } from "../model/types";
+import { BackendError, type BackendDocument, type RenderRequest, type RunOptions } from "./backend";
+import type { Calls } from "./calls";
+import { LayerKind, LayerSchema, type Layer } from "./gen/layoutbrush/v1/layers_pb";
+import { EditSchema, PreviewKind, type Edit, type RenderResponse } from "./gen/layoutbrush/v1/render_pb";
+import { Encoding } from "./gen/layoutbrush/v1/layers_pb";
+import { Assembler, broken, cropped, difference, photoLayer, pictureOf, planeLayer, planeOf } from "./wire";
+
+/** Bytes of a layer in one message. */
+export const PART_BYTES = 2 << 20;
+/** Layers up to this size in all travel with the opening. */
+const INLINE_BYTES = 4 << 20;
+const PREVIEWS = { [PreviewKind.WARPED]: "warped", [PreviewKind.COARSE]: "coarse" } as const;
+
+/** The label map as the server holds it. */
+interface Known {
+  readonly revision: bigint;
+  readonly ids: Uint8Array;
+}
+
+/** The reason of a document that the server doesn't hold any more. */
+function isForgotten(error: unknown): boolean {
+  return error instanceof BackendError && error.reason === "DOCUMENT_NOT_FOUND";
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof BackendError && error.reason === "STALE_REVISION";
+}
+
+export interface RemoteOptions {
+  /** True where bytes are dear: pictures travel as PNG both ways. */
+  readonly packed: boolean;
+}
+
+export class RemoteDocument implements BackendDocument {
+  private id: Promise<string> | null = null;
+  private labels: LabelMap | null = null;
+  private known: Known | null = null;
+  /** Where the map may differ from `known`; null: anywhere. */
+  private pending: Rect | null = EMPTY;
+  private latest = 0;
+  private closed = false;
+
+  constructor(
+    private readonly calls: Calls,
+    private readonly photo: Photo,
+    private readonly options: RemoteOptions,
+  ) {}
+
+  /** Uploads what the server doesn't hold yet. */
+  async open(labels: LabelMap | null, options: RunOptions = {}): Promise<void> {
+    if (labels && (labels.width !== this.photo.width || labels.height !== this.photo.height)) {
+      throw new BackendError("refused", "The label map has another size than the photo.", 0, "INVALID_ARGUMENT");
+    }
+    const added = labels && this.id ? labels : null;
+    this.labels = labels ? { ...labels, ids: labels.ids.slice() } : this.labels;
+    this.forget();
+    if (!added) {
+      await this.opened(options);
+      return;
+    }
+    await this.alive(options, async (id) => {
+      await this.upload(id, await planeLayer(LayerKind.LABEL_MAP, whole(added), added.ids), options, () => undefined);
+    });
+  }
+
+  /** Finds the photo's label map. */
+  async segment(options: RunOptions = {}): Promise<LabelMap> {
+    return this.alive(options, (id) => this.calls.call(() => this.segmented(id, options), options.signal));
+  }
+
+  async render(request: RenderRequest, options: RunOptions = {}): Promise<RenderResult> {
+    if (this.closed) throw new BackendError("refused", "The photo was closed.", 0, "FAILED_PRECONDITION");
+    const ids = request.edited.ids.slice();
+    const exclude = request.exclude?.slice() ?? null;
+    const turn = ++this.latest;
+    this.pending = request.changed && this.pending && union(this.pending, request.changed);
+    return this.alive(options, async (id) => {
+      const settle = (revision: bigint) => {
+        // An older render may answer after a newer one; the newest state is the one to build on.
+        if (turn !== this.latest) return;
+        this.known = { revision, ids };
+        this.pending = EMPTY;
+      };
+      const attempt = async (edit: Edit) =>
+        this.calls.call(() => this.rendered(id, edit, request, options, settle), options.signal);
+      try {
+        return await attempt(await this.edit(ids, exclude, true));
+      } catch (error) {
+        if (!isStale(error)) throw error;
+        return await attempt(await this.edit(ids, exclude, false));
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    try {
+      const documentId = await this.id;
+      if (documentId) await this.calls.service.closeDocument({ documentId });
+    } catch {
+      // It forgets by itself, too.
+    }
+  }
+
+  private forget(): void {
+    this.known = this.labels && { revision: 0n, ids: this.labels.ids };
+    this.pending = null;
+  }
+
+  private opened(options: RunOptions): Promise<string> {
+    if (this.id) return this.id;
+    const opening = this.upstairs(options);
+    this.id = opening;
+    opening.catch(() => {
+      if (this.id === opening) this.id = null;
+    });
+    return opening;
+  }
+
+  /** Does something with the document; once more, after opening it again, where the server has forgotten it. */
+  private async alive<T>(options: RunOptions, work: (id: string) => Promise<T>): Promise<T> {
+    const before = this.opened(options);
+    try {
+      return await work(await before);
+    } catch (error) {
+      if (!isForgotten(error) || this.closed) throw error;
+      if (this.id === before) {
+        this.id = null;
+        this.forget();
+      }
+      return work(await this.opened(options));
+    }
+  }
+
+  private async upstairs(options: RunOptions): Promise<string> {
+    const { calls, photo, labels } = this;
+    const layers = [await photoLayer(photo, this.options.packed)];
+    if (labels) layers.push(await planeLayer(LayerKind.LABEL_MAP, whole(labels), labels.ids));
+    const total = layers.reduce((sum, layer) => sum + layer.data.length, 0);
+    const inline = total <= INLINE_BYTES;
+    const callOptions = options.signal ? { signal: options.signal } : {};
+    const opened = await calls.call(
+      (service) => service.openDocument({ layers: inline ? layers : [] }, callOptions),
+      options.signal,
+    );
+    let sent = 0;
+    for (const layer of inline ? [] : layers) {
+      await this.upload(opened.documentId, layer, options, (bytes) => {
+        options.onEvent?.({ type: "progress", stage: "upload", done: (sent += bytes) / total });
+      });
+    }
+    return opened.documentId;
+  }
+
+  /** One layer, part by part. An interrupted upload starts the layer anew. */
+  private async upload(documentId: string, layer: Layer, options: RunOptions, tell: (bytes: number) => void): Promise<void> {
+    const { data, ...rest } = layer;
+    const callOptions = options.signal ? { signal: options.signal } : {};
+    for (let offset = 0; offset < data.length; offset += PART_BYTES) {
+      const part = data.subarray(offset, offset + PART_BYTES);
+      const message = create(LayerSchema, { ...rest, data: part, dataSize: BigInt(data.length) });
+      const request = { documentId, layer: message, offset: BigInt(offset) };
+      await this.calls.call((service) => service.uploadLayer(request, callOptions), options.signal);
+      tell(part.length);
+    }
+  }
+
+  /** What to change: only the tile that differs from what the server holds, or all of the map. */
+  private async edit(ids: Uint8Array, exclude: Uint8Array | null, tiles: boolean): Promise<Edit> {
+    const extent = { width: this.photo.width, height: this.photo.height };
+    const edit = create(EditSchema);
+    const kind = LayerKind.EDITED_LABEL_MAP;
+    if (tiles && this.known) {
+      const { revision } = this.known;
+      const part = this.pending ? intersect(this.pending, whole(extent)) : whole(extent);
+      const found = difference(this.known.ids, ids, extent, part);
+      // A tile edit holds at least one tile, even where nothing differs.
+      const rect = isEmpty(found) ? { x: 0, y: 0, width: 1, height: 1 } : found;
+      const tile = await planeLayer(kind, rect, cropped(ids, extent, rect));
+      edit.layout = { case: "tiles", value: { $typeName: "layoutbrush.v1.TileEdit", baseRevision: revision, tiles: [tile] } };
+    } else edit.layout = { case: "labelMap", value: await planeLayer(kind, whole(extent), ids) };
+    if (exclude) {
+      const rect = difference(exclude, new Uint8Array(exclude.length), extent);
+      if (!isEmpty(rect)) {
+        const mask = cropped(exclude, extent, rect).map((value) => (value ? 255 : 0));
+        edit.exclude = await planeLayer(LayerKind.EXCLUDE, rect, mask);
+      }
+    }
+    return edit;
+  }
+
+  private async segmented(documentId: string, options: RunOptions): Promise<LabelMap> {
+    const { calls } = this;
+    const assembler = new Assembler();
+    let found: LabelMap | null = null;
+    try {
+      const request = { documentId, encoding: this.options.packed ? Encoding.PNG : Encoding.RAW };
+      for await (const { event } of calls.service.segment(request, options.signal ? { signal: options.signal } : {})) {
+        if (event.case === "queued") options.onEvent?.({ type: "queued", position: event.value.position });
+        else if (event.case === "progress") {
+          options.onEvent?.({ type: "progress", stage: event.value.stage, done: event.value.done });
+        } else if (event.case === "chunk") assembler.feed(event.value);
+        else if (event.case === "labelMap") {
+          const { value } = event;
+          assembler.announce(value, (data) => (found = planeOf(value, data)));
+        }
+      }
+    } catch (reason) {
+      throw calls.failure(reason, options.signal);
+    }
+    if (!found) throw broken();
+    return found;
+  }
+
+  private async rendered(
+    documentId: string,
+    edit: Edit,
+    request: RenderRequest,
+    options: RunOptions,
+    settle: (revision: bigint) => void,
+  ): Promise<RenderResult> {
+    const receiver = new Receiver(options);
+    const message = {
+      documentId,
+      edit,
+      options: {
+        seed: request.seed,
+        ...(request.grow === undefined ? {} : { grow: request.grow }),
+        warpedPreview: request.previews.includes("warped"),
+        coarsePreview: request.previews.includes("coarse"),
+        encoding: this.options.packed ? Encoding.PNG : Encoding.RAW,
+        supersede: true,
+      },
+    };
+    let settled = false;
+    for await (const response of this.calls.render(message, options.signal)) {
+      options.signal?.throwIfAborted();
+      if (!settled) settle(response.revision);
+      settled = true;
+      receiver.feed(response);
+    }
+    return receiver.finished();
+  }
+}
+
+/** Collects what a render sends. */
+class Receiver {
+  private readonly assembler = new Assembler();
+  private layer: Omit<RenderResult, "mask" | "timings"> | null = null;
+  private mask: Uint8Array | null = null;
+  private timings: Record<string, number> = {};
+
+  constructor(private readonly options: RunOptions) {}
+
+  feed({ event }: RenderResponse): void {
+    const tell = this.options.onEvent;
+    if (event.case === "queued") tell?.({ type: "queued", position: event.value.position });
+    else if (event.case === "progress") tell?.({ type: "progress", stage: event.value.stage, done: event.value.done });
+    else if (event.case === "chunk") this.assembler.feed(event.value);
+    else if (event.case === "preview") {
+      const { kind, layer } = event.value;
+      if (!layer || kind === PreviewKind.UNSPECIFIED) return;
+      this.assembler.announce(layer, (data) => tell?.({ type: "preview", kind: PREVIEWS[kind], picture: pictureOf(layer, data) }));
+    } else if (event.case === "result") {
+      const { layer, mask, timings } = event.value;
+      if (!layer || !mask) throw broken();
+      this.assembler.announce(layer, (data) => (this.layer = pictureOf(layer, data)));
+      this.assembler.announce(mask, (data) => (this.mask = planeOf(mask, data).ids));
+      this.timings = Object.fromEntries(timings.map(({ stage, milliseconds }) => [stage, milliseconds]));
+    }
+  }
+
+  finished(): RenderResult {
+    if (!this.layer || !this.mask) throw broken();
+    return { ...this.layer, mask: this.mask, timings: this.timings };
+  }
+}
