@@ -1,7 +1,8 @@
 """Train a network: the warp, the refiner (alone, then with a discriminator), the segmenter or the feature encoder.
 
 A run lives in one folder: configuration, environment, curves (TensorBoard and curves.jsonl), pictures, the last and the
-best checkpoint. The same command again goes on where the run stopped; Ctrl-C saves first.
+best checkpoint. The same command again goes on where the run stopped, with --steps to the bit; Ctrl-C ends the step and
+saves first.
 
     layoutbrush train --stage refine --data caches/scenes --weights weights --run runs/refine --minutes 30
     layoutbrush train --stage adversarial --data caches/scenes --weights weights --run runs/joint --minutes 20 \\
@@ -22,14 +23,18 @@ from typing import Any, Literal
 class Config:
     """What to train, on what, for how long."""
 
-    stage: Literal["warp", "refine", "adversarial", "segmentation", "distill"]
+    stage: Literal["warp", "refine", "adversarial", "comparator", "segmentation", "distill"]
     """What to train."""
     data: Path
-    """Folder of the data: photos with label maps, or a cache of warps (refine, adversarial)."""
+    """Photos with label maps (a folder that holds scenes and streets, kind:/path such as ade20k:/data/ade, or a
+    data.toml), or a cache of warps (refine, adversarial).
+    """
     run: Path
     """Folder of the run; an existing one is resumed."""
     minutes: float = 0.0
     """Minutes of training in all; 0 for no bound."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """What --minutes counts: time on the clock, or processor time, by which methods are compared on a busy machine."""
     steps: int = 0
     """Steps in all; 0 for no bound. Give one of the two bounds, or both."""
     batch: int = 8
@@ -51,7 +56,9 @@ class Config:
     accelerator: str = "auto"
     """cpu, cuda or auto."""
     devices: int = 1
-    """Processes, one a device."""
+    """Processes, one a device: cards of this machine, or processes on its processor."""
+    workers: int = 1
+    """Threads that make batches; they change nothing but the speed."""
     decay: float = 0.995
     """Decay of the moving averages of the weights."""
     evaluations: int = 10
@@ -78,10 +85,11 @@ def run(config: Config) -> int:
         return 2
     if config.threads:
         torch.set_num_threads(config.threads)
+    stop = threading.Event()
     if threading.current_thread() is threading.main_thread():
         # Whatever asks the process to end gets the same care as Ctrl-C; a shell may have hidden Ctrl-C from a job.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, lambda *_: _ask(stop))
     module: Any = stage_module(config.stage)
     if "help" in config.set:
         print(describe(module.Settings))
@@ -93,16 +101,18 @@ def run(config: Config) -> int:
         loop = LoopSettings(
             config.run,
             minutes=config.minutes,
+            clock=config.clock,
             steps=config.steps,
             seed=config.seed,
             precision=config.precision,
             accelerator=config.accelerator,
             devices=config.devices,
+            workers=config.workers,
             decay=config.decay,
             evaluations=config.evaluations,
             tensorboard=config.tensorboard,
         )
-        position = train(module.build(settings, data), loop, {"command": vars(config)})
+        position = train(module.build(settings, data), loop, {"command": vars(config)}, stop.is_set)
     except (OptionError, LoopError, CheckpointError, WeightsError, ValueError, FileNotFoundError) as error:
         print(f"Training could not start or go on: {error}", file=sys.stderr)
         return 1
@@ -111,3 +121,11 @@ def run(config: Config) -> int:
         return 130
     print(f"{position.step} steps, {position.elapsed / 60:.1f} minutes, best score {position.best:.4f}: {config.run}")
     return 0
+
+
+def _ask(stop: threading.Event) -> None:
+    """The first time, the run ends after its step; the second time at once."""
+    if stop.is_set():
+        raise KeyboardInterrupt
+    stop.set()
+    print("Stopping after this step; once more to stop at once.", file=sys.stderr)

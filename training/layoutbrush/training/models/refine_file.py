@@ -35,15 +35,18 @@ def load_visual_semantic(path: Path) -> tuple[nn.Module, tuple[int, ...]]:
     return encoder, tuple(int(n) for n in encoder.channels)
 
 
+def new_refine(arguments: Mapping[str, Any]) -> Refine:
+    """An untrained refiner, its visual-semantic encoder included."""
+    config = _config(arguments["config"])
+    return Refine(config, new_visual_semantic(arguments["visual_semantic"]) if config.semantic else None)
+
+
 def load_refine(path: Path) -> Refine:
     """A refiner in eval mode, its visual-semantic encoder included, from ``refine.safetensors`` and its ``.json``.
 
     Raises WeightsError.
     """
-    arguments = stored_arguments(path)
-    config = _config(arguments["config"])
-    encoder = new_visual_semantic(arguments["visual_semantic"]) if config.semantic else None
-    network = Refine(config, encoder)
+    network = new_refine(stored_arguments(path))
     load_weights(path, network)
     network.eval()
     return network

@@ -9,6 +9,7 @@ STAGES: dict[str, str] = {
     "warp": "layoutbrush.training.stages.warp",
     "refine": "layoutbrush.training.stages.refine",
     "adversarial": "layoutbrush.training.stages.adversarial",
+    "comparator": "layoutbrush.training.comparators.stage",
     "segmentation": "layoutbrush.training.stages.segmentation",
     "distill": "layoutbrush.training.stages.distill",
 }

@@ -9,6 +9,7 @@ others read it; a reader sees the parts that exist when it opens.
 | image, warped, truth | (N, S, S, 3) uint8 | RGB |
 | edited, kind | (N, S, S), (N,) uint8 | label ids; index in ``data.task.KINDS`` |
 | mask | (N, S, S) bool | True = may change |
+| layout, source | (N, S, S) uint8, bool | the input's own label ids; True = may be copied. Older caches lack both |
 | confidence | (N, S, S) float16 | the warp's best score |
 """
 
@@ -28,6 +29,8 @@ from layoutbrush.training.data.task import KINDS, Task
 from layoutbrush.training.trainer.files import whole_folder, write_json
 
 FIELDS = ("image", "warped", "truth", "edited", "kind", "mask", "confidence")
+LATER_FIELDS = ("layout", "source")
+"""Fields that older caches lack."""
 Array = npt.NDArray[Any]
 WarpFunction = Callable[[Task], tuple[Array, Array]]
 """A task -> warped (S, S, 3), uint8 or float in [0, 1], and confidence (S, S) float."""
@@ -59,7 +62,7 @@ def write_warp_cache(
         first, last = number * chunk, min(count, (number + 1) * chunk)
         entries = [_entry(sampler.task(index, 0, seed), warp) for index in range(first, last)]
         with whole_folder(part) as partial:
-            for field in FIELDS:
+            for field in (*FIELDS, *LATER_FIELDS):
                 np.save(partial / f"{field}.npy", np.stack([entry[field] for entry in entries]))
             write_json(partial / "part.json", {"count": len(entries), "seed": seed, "first": first})
         made += len(entries)
@@ -78,6 +81,8 @@ def _entry(task: Task, warp: WarpFunction) -> dict[str, Array]:
         "kind": np.asarray(KINDS.index(task.kind), np.uint8),
         "mask": task.mask,
         "confidence": np.clip(confidence, -60000, 60000).astype(np.float16),
+        "layout": task.layout,
+        "source": task.source,
     }
 
 
@@ -101,7 +106,8 @@ class WarpCache:
         self._parts: list[_Part] = []
         count = 0
         for folder in folders:
-            fields = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in FIELDS}
+            held = [*FIELDS, *(name for name in LATER_FIELDS if (folder / f"{name}.npy").is_file())]
+            fields = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in held}
             part = _Part(fields, count)
             self._parts.append(part)
             count += len(part)
@@ -154,7 +160,8 @@ def _crop(entry: dict[str, Array], size: int, rng: np.random.Generator | None) -
 
 def collate_entries(entries: Sequence[dict[str, Array]]) -> dict[str, Tensor]:
     """image, warped, truth (B, 3, S, S) float32 in [0, 1]; edited (B, S, S) int32; mask (B, S, S) bool; confidence
-    (B, 1, S, S) float32; kind (B,) int64."""
+    (B, 1, S, S) float32; kind (B,) int64; where every entry has them, layout (B, S, S) int32 and source (B, S, S)
+    bool."""
 
     def stack(name: str) -> Tensor:
         return torch.from_numpy(np.stack([entry[name] for entry in entries]))
@@ -164,6 +171,9 @@ def collate_entries(entries: Sequence[dict[str, Array]]) -> dict[str, Tensor]:
     batch["mask"] = stack("mask")
     batch["confidence"] = stack("confidence").float()[:, None]
     batch["kind"] = stack("kind").long()
+    if all("layout" in entry and "source" in entry for entry in entries):
+        batch["layout"] = stack("layout").int()
+        batch["source"] = stack("source")
     return batch
 
 
