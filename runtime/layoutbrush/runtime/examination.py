@@ -35,7 +35,8 @@ _EXTRAS = {
     ),
     "export": (("onnx", "onnx"), ("onnxscript", "onnxscript")),
     "demo": (("scikit-learn", "sklearn"),),
-    "tensorrt": (("tensorrt-rtx", "tensorrt_rtx"),),
+    "cuda": (("cuda-bindings", "cuda"), ("nvidia-cuda-nvrtc", "nvidia")),
+    "tensorrt": (("tensorrt-rtx", "tensorrt_rtx"), ("onnx", "onnx")),
 }
 
 
@@ -133,13 +134,21 @@ def _engines() -> Iterator[Finding]:
         remedy = "pip install onnxruntime-gpu, in an environment of its own" if driver else ""
         detail = f"NVIDIA driver {driver}, not used" if driver else "no NVIDIA driver on this machine"
         yield Finding("engines", "onnxruntime-cuda", MISSING, detail, remedy)
-    if util.find_spec("tensorrt_rtx") is None:
+    yield _tensorrt(driver)
+
+
+def _tensorrt(driver: str) -> Finding:
+    from layoutbrush.runtime.engines.tensorrt import package, store
+
+    name = package.installed()
+    if name is None:
         remedy = "pip install 'layoutbrush[tensorrt]'" if driver else ""
-        yield Finding("engines", "tensorrt", MISSING, "not installed", remedy)
-    else:
-        yield Finding(
-            "engines", "tensorrt", OK, f"installed ({_version('tensorrt-rtx')}); this version does not use it"
-        )
+        return Finding("engines", "tensorrt", MISSING, "not installed", remedy)
+    built = len(store.stored())
+    about = f"{name} {_version(name.replace('_', '-'))}, {built} engines built"
+    if not driver:
+        return Finding("engines", "tensorrt", MISSING, f"{about}; there is no card here, so it only builds")
+    return Finding("engines", "tensorrt", OK if built else MISSING, about, "" if built else "layoutbrush engine build")
 
 
 def _gpu_driver() -> str:

@@ -39,10 +39,10 @@ def bindings() -> Any:
 def architecture() -> str:
     """What the current context's card is to the compiler, such as "sm_90"."""
     driver = bindings()
-    device = _checked(driver.cuCtxGetDevice())
+    device = checked(driver.cuCtxGetDevice())
     names = driver.CUdevice_attribute
     major, minor = (
-        _checked(driver.cuDeviceGetAttribute(attribute, device))
+        checked(driver.cuDeviceGetAttribute(attribute, device))
         for attribute in (
             names.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
             names.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
@@ -54,12 +54,12 @@ def architecture() -> str:
 def functions(kernels: Kernels) -> dict[str, Any]:
     """The kernels by name, loaded into the current context once."""
     driver = bindings()
-    key = (int(_checked(driver.cuCtxGetCurrent())), id(kernels))
+    key = (int(checked(driver.cuCtxGetCurrent())), id(kernels))
     with _loading:
         if key not in _modules:
-            module = _checked(driver.cuModuleLoadData(kernels.image))
+            module = checked(driver.cuModuleLoadData(kernels.image))
             found = {
-                name: _checked(driver.cuModuleGetFunction(module, symbol.encode()))
+                name: checked(driver.cuModuleGetFunction(module, symbol.encode()))
                 for name, symbol in kernels.names.items()
             }
             _modules[key] = found
@@ -71,18 +71,18 @@ def launch(function: Any, threads: int, batch: int, groups: int, arguments: Sequ
     driver = bindings()
     addresses = (ctypes.c_void_p * len(arguments))(*[ctypes.addressof(argument) for argument in arguments])
     blocks = (threads + THREADS - 1) // THREADS
-    _checked(
+    checked(
         driver.cuLaunchKernel(function, blocks, batch, groups, THREADS, 1, 1, 0, stream, ctypes.addressof(addresses), 0)
     )
 
 
 def clear(pointer: int, byte_count: int, stream: int) -> None:
     """Fill device memory with zeros, on the stream."""
-    _checked(bindings().cuMemsetD8Async(pointer, 0, byte_count, stream))
+    checked(bindings().cuMemsetD8Async(pointer, 0, byte_count, stream))
 
 
-def _checked(answer: tuple[Any, ...]) -> Any:
-    """The driver's answer without its status."""
+def checked(answer: tuple[Any, ...]) -> Any:
+    """What the driver answers, without its status. Raises CudaUnavailable where it is an error."""
     status, *rest = answer
     if int(status):
         raise CudaUnavailable(f"the CUDA driver answers {status.name}")
