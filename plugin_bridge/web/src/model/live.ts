@@ -1,0 +1,226 @@
+/** Keeps the picture in step with the label map: asks for renders, shows previews, and lets the newest request win. */
+
+import { effect, signal } from "@preact/signals";
+import { BackendError, type BackendDocument, type RunEvent } from "../io/backend";
+import type { Document } from "./document";
+import { union, EMPTY, type Rect } from "./geometry";
+import { layerOf, nextName, withLive } from "./layers";
+import { Results } from "./results";
+import type { Server } from "./server";
+import { settings } from "./settings";
+import type { PlacedPixels } from "./types";
+
+/** What is being done, for the status bar. */
+export interface Activity {
+  readonly stage: string;
+  /** 0 to 1; null: not known. */
+  readonly done: number | null;
+}
+
+/** Milliseconds between requests while a stroke is drawn. */
+const STROKE_PAUSE = 120;
+
+export class Live {
+  readonly preview = signal<PlacedPixels | null>(null);
+  readonly activity = signal<Activity | null>(null);
+  /** True while the map is ahead of the result that is shown. */
+  readonly stale = signal(false);
+  readonly timings = signal<Readonly<Record<string, number>> | null>(null);
+  private readonly results = new Results();
+  private remote: Promise<BackendDocument> | null = null;
+  private running: AbortController | null = null;
+  private changed: Rect | null = EMPTY;
+  private strokeBusy = false;
+  private lastStroke = 0;
+  private retry: ReturnType<typeof setTimeout> | null = null;
+  private readonly stops: (() => void)[] = [];
+  /** The state that was asked for last, or is shown. */
+  private current = "";
+
+  constructor(
+    private readonly document: Document,
+    private readonly server: Server,
+    private readonly tell: (message: string) => void,
+  ) {
+    const watch = (rect: Rect) => {
+      if (this.changed) this.changed = union(this.changed, rect);
+    };
+    document.onPaint.add(watch);
+    this.stops.push(() => document.onPaint.delete(watch));
+    this.current = this.key;
+    this.stops.push(
+      effect(() => {
+        const key = this.key;
+        const online = server.link.value === "online";
+        if (key !== this.current || (online && this.stale.peek())) queueMicrotask(() => this.sync());
+      }),
+    );
+    // A project that was opened again and whose last result was not kept.
+    if (!document.layers.peek().some((layer) => !layer.kept) && document.differs()) {
+      this.stale.value = true;
+      queueMicrotask(() => this.sync());
+    }
+  }
+
+  private get key(): string {
+    return `${this.document.mapState.value}:${this.document.seed.value}`;
+  }
+
+  /** Brings the live layer to what the map says: from memory where that state was rendered before. */
+  sync(): void {
+    const key = this.key;
+    this.current = key;
+    this.strokeBusy = false;
+    if (!this.document.differs()) {
+      this.stop();
+      this.show(null);
+      return;
+    }
+    const known = this.results.get(key);
+    if (known) {
+      this.stop();
+      this.show(known);
+      return;
+    }
+    this.stale.value = true;
+    if (settings.live.peek()) void this.render();
+    else this.stop();
+  }
+
+  private show(layer: ReturnType<Results["get"]>): void {
+    const visible = this.document.layers.value.find((other) => !other.kept)?.visible ?? true;
+    this.document.layers.value = withLive(this.document.layers.value, layer ? { ...layer, visible } : null);
+    this.preview.value = null;
+    this.stale.value = false;
+  }
+
+  /** Renders the map as it is now; what was under way is given up. */
+  async render(): Promise<void> {
+    const key = this.key;
+    this.current = key;
+    const result = await this.request(false);
+    if (!result || key !== this.key) return;
+    const layer = layerOf(result, nextName(this.document.layers.value.filter((other) => other.kept)), this.document.seed.value);
+    this.timings.value = result.timings;
+    this.results.set(key, layer);
+    this.show(layer);
+  }
+
+  /** Another picture of the same layout. */
+  variant(): void {
+    this.document.seed.value = (this.document.seed.value + 1) % 2147483648;
+    if (!settings.live.peek()) void this.render();
+  }
+
+  /** Call while a stroke is drawn: asks for a preview as often as they come back. */
+  stroke(): void {
+    if (!settings.live.peek() || this.server.link.peek() !== "online") return;
+    const now = performance.now();
+    if (this.strokeBusy || now - this.lastStroke < STROKE_PAUSE) return;
+    this.strokeBusy = true;
+    this.lastStroke = now;
+    void this.request(true).finally(() => (this.strokeBusy = false));
+  }
+
+  private async request(preview: boolean) {
+    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry = null;
+    this.running?.abort();
+    const running = new AbortController();
+    this.running = running;
+    this.activity.value = { stage: "waiting", done: null };
+    const onEvent = (event: RunEvent) => {
+      if (this.running !== running) return;
+      if (event.type === "preview") {
+        this.preview.value = event.picture;
+        this.strokeBusy = false;
+      } else if (event.type === "progress") this.activity.value = { stage: event.stage, done: event.done };
+      else if (event.position > 0) this.activity.value = { stage: `queue, place ${event.position}`, done: null };
+    };
+    try {
+      const remote = await this.opened(running.signal, onEvent);
+      running.signal.throwIfAborted();
+      const changed = this.changed;
+      this.changed = EMPTY;
+      const { extent, edited, exclude } = this.document;
+      const result = await remote.render(
+        {
+          edited: { ...extent, ids: edited },
+          changed,
+          exclude: exclude.some((value) => value !== 0) ? exclude : null,
+          seed: this.document.seed.peek(),
+          previews: ["warped"],
+        },
+        { signal: running.signal, onEvent },
+      );
+      if (this.running !== running) return null;
+      this.finished(running);
+      if (preview) this.preview.value = { ...result, pixelExtent: result.pixelExtent };
+      return result;
+    } catch (error) {
+      this.failed(running, error);
+      return null;
+    }
+  }
+
+  private opened(signal: AbortSignal, onEvent: (event: RunEvent) => void): Promise<BackendDocument> {
+    // The upload is not given up with the stroke that started it: the next one needs it as well.
+    if (!this.remote) {
+      const { photo, original } = this.document;
+      this.changed = null;
+      this.remote = this.server.backend.open(photo, original, { onEvent });
+      this.remote.catch(() => (this.remote = null));
+    }
+    const remote = this.remote;
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      remote.then(resolve, reject);
+    });
+  }
+
+  private finished(running: AbortController): void {
+    if (this.running !== running) return;
+    this.running = null;
+    this.activity.value = null;
+  }
+
+  private failed(running: AbortController, error: unknown): void {
+    this.changed = null;
+    const mine = this.running === running;
+    this.finished(running);
+    if (running.signal.aborted || (error instanceof BackendError && error.kind === "superseded")) return;
+    if (!(error instanceof BackendError)) {
+      this.tell(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (error.kind === "offline" || error.kind === "denied") {
+      this.stale.value = true;
+      this.server.lose(error);
+    } else if (error.kind === "busy" && mine) {
+      this.activity.value = { stage: "server busy", done: null };
+      this.retry = setTimeout(() => this.sync(), Math.max(error.retryMs, 250));
+    } else this.tell(error.message);
+  }
+
+  private stop(): void {
+    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry = null;
+    this.running?.abort();
+    this.running = null;
+    this.activity.value = null;
+    this.preview.value = null;
+  }
+
+  /** Gives up what is under way; the map stays as it is, and the result that is shown too. */
+  cancel(): void {
+    this.stop();
+    this.stale.value = this.document.differs();
+  }
+
+  close(): void {
+    this.stop();
+    for (const stop of this.stops) stop();
+    void this.remote?.then((remote) => remote.close()).catch(() => undefined);
+    this.remote = null;
+  }
+}
