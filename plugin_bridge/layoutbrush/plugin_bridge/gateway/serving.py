@@ -24,6 +24,7 @@ GRACE_SECONDS = 3.0
 """How long open connections may last once the gateway stops."""
 _HEADER_SECONDS = 10.0
 _UNLIMITED = -1
+_BACKLOG = 100
 _LOG = logging.getLogger("layoutbrush.gateway")
 
 
@@ -92,6 +93,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind(address)
+        listener.listen(_BACKLOG)  # now, so that who reads the address can call at once
     except OSError:
         listener.close()
         raise

@@ -142,6 +142,7 @@ class Polling:
         kept.add(first)
         self._kept[render_id] = kept
         kept.task = asyncio.create_task(self._follow(kept, responses))
+        await asyncio.sleep(0)  # a task that was cancelled before its first step would leave the render open
         return v1.StartRenderResponse(render_id=render_id, revision=first.revision, idle_seconds=int(self.idle_seconds))
 
     async def poll(self, request: v1.PollRenderRequest) -> v1.PollRenderResponse:
