@@ -14,6 +14,8 @@ from layoutbrush.training.losses.contextual import contextual
 from layoutbrush.training.losses.cycle import cycle
 from layoutbrush.training.losses.features import feature_matching, perceptual
 from layoutbrush.training.losses.reconstruction import l1
+from layoutbrush.training.losses.restraint import restraint
+from layoutbrush.training.losses.texture import patterns, texture_energy
 from layoutbrush.training.losses.weighting import weighted_mean
 
 
@@ -163,3 +165,48 @@ def test_cutout_hides_a_part() -> None:
     change = draw(Augmentation(0, 0, 0.5, False), 4, 16, 16, torch.device("cpu"))
     shown = change.place(torch.ones(4, 1, 16, 16))
     assert 0.6 < shown.mean().item() < 1.0
+
+
+def test_restraint_charges_changes_where_the_warp_is_right() -> None:
+    truth, mask = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
+    change = torch.full_like(truth, 0.1)
+    assert restraint(truth, truth, truth, mask).item() == 0.0
+    assert restraint(truth + change, truth, truth, mask).item() == pytest.approx(0.1, rel=1e-3)
+    wrong = truth + 0.5  # the warp is far off: repainting is free
+    assert restraint(wrong + change, wrong, truth, mask).item() < 1e-4
+    assert restraint(truth + change, truth, truth, torch.zeros_like(mask)).item() == 0.0
+
+
+def test_restraint_pulls_towards_the_warp() -> None:
+    truth, mask = torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
+    refined = (truth + 0.1).requires_grad_()
+    restraint(refined, truth, truth, mask).backward()
+    assert refined.grad is not None
+    assert (refined.grad > 0).all()
+
+
+def test_patterns_are_orthonormal_and_have_no_mean() -> None:
+    bank = patterns().reshape(8, 9)
+    assert torch.allclose(bank @ bank.T, torch.eye(8), atol=1e-6)
+    assert bank.sum(1).abs().max() < 1e-6
+
+
+def test_texture_energy_tells_blur_and_weave_from_another_place() -> None:
+    truth = torch.rand(1, 3, 64, 64)
+    mask = torch.ones(1, 1, 64, 64)
+    other = torch.rand(1, 3, 64, 64)  # as much of the same noise
+    blurred = torch.nn.functional.avg_pool2d(other, 5, 1, 2)
+    rows = torch.arange(64)
+    weave = ((rows[:, None] + rows) % 2).float().expand(1, 3, 64, 64)
+    same, blur, woven = (texture_energy(x, truth, mask).item() for x in (other, blurred, weave))
+    assert texture_energy(truth, truth, mask).item() == 0.0
+    assert same < 0.2
+    assert blur > 3 * same
+    assert woven > 3 * same
+
+
+def test_texture_energy_has_finite_gradients_on_flat_pictures() -> None:
+    flat = torch.full((1, 3, 32, 32), 0.5, requires_grad=True)
+    texture_energy(flat, torch.rand(1, 3, 32, 32), _half_mask(32)[:1]).backward()
+    assert flat.grad is not None
+    assert torch.isfinite(flat.grad).all()

@@ -77,3 +77,24 @@ def test_a_mask_over_everything_has_no_rim() -> None:
     picture = image[:, ::-1].copy()
     everywhere = np.ones(SHAPE, np.bool_)
     np.testing.assert_array_equal(harmonised(picture, image, everywhere, labels, labels, source, 1.0), picture)
+
+
+def test_where_the_warp_is_sure_nothing_is_added() -> None:
+    image, mask, labels, source = example()
+    image[:] = 0.5
+    picture = np.where(mask, np.float32(0.7), image)
+    sure = np.ones(SHAPE, np.float32)
+    np.testing.assert_array_equal(harmonised(picture, image, mask, labels, labels, source, 1.0, sure), picture)
+    unsure = harmonised(picture, image, mask, labels, labels, source, 1.0, sure * np.float32(0.9))
+    np.testing.assert_array_equal(unsure, harmonised(picture, image, mask, labels, labels, source, 1.0))
+
+
+def test_the_doubt_is_local() -> None:
+    image, mask, labels, source = example()
+    image[:] = 0.5
+    picture = np.where(mask, np.float32(0.7), image)
+    confidence = np.ones(SHAPE, np.float32)
+    confidence[:, 45:] = 0.9
+    found = harmonised(picture, image, mask, labels, labels, source, 1.0, confidence)
+    assert np.abs(found[:, 20:50, 25:36] - 0.7).max() < 0.03
+    assert np.abs(found[:, 20:50, 54:65] - 0.5).max() < 0.03

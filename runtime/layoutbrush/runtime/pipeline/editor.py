@@ -42,13 +42,13 @@ class EditorOptions:
 
     `scale`: longer side in pixels at which the networks work, 0 = the bundle's. `feather`: pixels over which a result
     fades into unchanged labels inside the mask. `margin`: context around the mask, as a share of its longer side.
-    `harmony`: share of the seam's difference that is spread inwards, 0 = none.
+    `harmony`: share of the seam's difference that is spread inwards where the warp is unsure, 0 = none.
     """
 
     scale: int = 0
-    feather: int = 3
+    feather: int = 1
     margin: float = 0.5
-    harmony: float = 0.5
+    harmony: float = 0.6
 
 
 @dataclass(eq=False)
@@ -151,18 +151,22 @@ class Editor:
         yield Progress("warp", 0.15)
         with clock.stage("warp"):
             found = self._warp(task)
+
+        def harmonised(planes: Array) -> Array:
+            return task.harmonised(planes, found["confidence"], self.options.harmony)
+
         if "warped" in request.previews:
-            warped = task.harmonised(found["warped"], self.options.harmony)
+            warped = harmonised(found["warped"])
             yield Preview("warped", preview_layer(prepared, task, warped))
         yield Progress("refine", 0.5)
         with clock.stage("refine"):
             pictures = self._refine(task, found)
         if "coarse" in request.previews:
-            coarse = task.harmonised(pictures["coarse"], self.options.harmony)
+            coarse = harmonised(pictures["coarse"])
             yield Preview("coarse", preview_layer(prepared, task, coarse))
         yield Progress("composite", 0.85)
         with clock.stage("composite"):
-            refined = task.harmonised(pictures["refined"], self.options.harmony)
+            refined = harmonised(pictures["refined"])
             pixels = new_pixels(prepared, task, refined, found["correspondence"], clock.poll)
             layer = Layer(mask.bounds, composite(prepared, task, pixels, self.options.feather))
         yield Progress("composite", 1.0)

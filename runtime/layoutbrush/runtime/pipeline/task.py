@@ -28,14 +28,16 @@ class Task:
     inside: BoolMap
     source: BoolMap
 
-    def harmonised(self, planes: Array, strength: float) -> Array:
-        """Return a picture of the networks, float32 (1, 3, h, w), without the seam at the mask's rim."""
+    def harmonised(self, planes: Array, confidence: Array, strength: float) -> Array:
+        """Return a picture of the networks, float32 (1, 3, h, w), without the seam at the mask's rim.
+
+        `confidence`: float32 (1, 1, h, w), the warp's best scores.
+        """
         if strength <= 0:
             return planes
         scene = self.scene
-        return harmonised(
-            planes[0], scene.image[0], self.inside[0], scene.layout[0], self.edited[0], self.source[0], strength
-        )[None]
+        maps = (self.inside[0], scene.layout[0], self.edited[0], self.source[0])
+        return harmonised(planes[0], scene.image[0], *maps, strength, confidence[0, 0])[None]
 
 
 def make_task(request: EditRequest, mask: Mask, scene: Scene) -> Task:

@@ -5,7 +5,8 @@ The coarse half trains alone at first, then both. Data: a warp cache (`warp_cach
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from layoutbrush.training.losses.contextual import contextual
 from layoutbrush.training.losses.features import Features, feature_matching, perceptual
 from layoutbrush.training.losses.reconstruction import l1
+from layoutbrush.training.losses.restraint import restraint
+from layoutbrush.training.losses.texture import texture_energy
 from layoutbrush.training.models.refine import Refine, RefineConfig
 from layoutbrush.training.models.refine_file import load_refine, load_visual_semantic
 from layoutbrush.training.stages.refine_evaluation import Evaluation
@@ -37,7 +40,9 @@ class Settings:
     run in which only the coarse picture is trained; ``confidence_drop``: share of tasks that hide the warp's
     confidence; ``semantic``: weights of a visual-semantic encoder ("": without); ``attention``: contextual attention;
     ``width``: factor on the network's channels; ``layers``: weight of each of the feature network's layers in the
-    feature loss; ``evaluated``: validation tasks.
+    feature loss; ``own_features``: feature loss on the refiner's own visual-semantic encoder; ``texture``: energy of
+    texture; ``restraint``: charge for changing a warp that was right, up to an error of about ``restraint_scale``;
+    ``evaluated``: validation tasks.
     """
 
     rate: float = 5e-4
@@ -51,6 +56,10 @@ class Settings:
     perceptual: float = 0.0
     contextual: float = 0.0
     layers: tuple[float, ...] = (0.25, 0.25, 0.25, 0.25)
+    own_features: float = 0.0
+    texture: float = 0.0
+    restraint: float = 0.0
+    restraint_scale: float = 0.05
     confidence_drop: float = 0.1
     semantic: str = ""
     attention: bool = True
@@ -61,21 +70,22 @@ class Settings:
 class Losses:
     """The terms of Eq. 13 that need no discriminator, on one picture."""
 
-    def __init__(self, settings: Settings, features: Features | None) -> None:
-        self.settings, self.features = settings, features
+    def __init__(self, settings: Settings, features: Features | None, own: Features | None = None) -> None:
+        self.settings, self.features, self.own = settings, features, own
 
     def picture_terms(self, picture: Tensor, truth: Tensor, hole: Tensor) -> dict[str, Tensor]:
-        """Weighted feature terms by name; none without a feature network."""
+        """Weighted terms of texture and features by name; those of features only where there is a feature network."""
         s = self.settings
-        if self.features is None or not (s.feature or s.perceptual or s.contextual):
-            return {}
-        # A random offset, so that the feature network's strides can't imprint a pattern on the picture.
-        dy, dx = (int(i) for i in torch.randint(0, 16, (2,)))
-        found = self.features(picture[..., dy:, dx:])
-        with torch.no_grad():
-            wanted = self.features(truth[..., dy:, dx:])
-        where = hole[..., dy:, dx:]
         terms: dict[str, Tensor] = {}
+        if s.texture:
+            terms["texture"] = s.texture * texture_energy(picture, truth, hole)
+        if s.own_features and self.own is not None:
+            found, wanted, where = self._features(self.own, picture, truth, hole)
+            even = [1 / len(found)] * len(found)
+            terms["own_features"] = s.own_features * feature_matching(found, wanted, even, where)
+        if self.features is None or not (s.feature or s.perceptual or s.contextual):
+            return terms
+        found, wanted, where = self._features(self.features, picture, truth, hole)
         if s.feature:
             weights = (*s.layers, *([0.0] * len(found)))[: len(found)]
             terms["feature"] = s.feature * feature_matching(found, wanted, weights, where)
@@ -84,6 +94,20 @@ class Losses:
         if s.contextual:
             terms["contextual"] = s.contextual * contextual(found[2], wanted[2])
         return terms
+
+    @staticmethod
+    def _features(
+        network: Features, picture: Tensor, truth: Tensor, hole: Tensor
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor]:
+        """Features of both pictures, and the mask.
+
+        From a random offset on, so that the feature network's strides can't imprint a pattern on the picture.
+        """
+        dy, dx = (int(i) for i in torch.randint(0, 16, (2,)))
+        found = network(picture[..., dy:, dx:])
+        with torch.no_grad():
+            wanted = network(truth[..., dy:, dx:])
+        return found, wanted, hole[..., dy:, dx:]
 
 
 def build_refine(settings: Settings, data: DataOptions) -> Refine:
@@ -115,9 +139,13 @@ class RefineStage:
         self.settings, self.data = settings, data
         self.network = build_refine(settings, data)
         self.modules: Mapping[str, nn.Module] = {"refine": self.network}
-        self.frozen: Mapping[str, nn.Module] = {} if judge is None else {"judge": judge}
+        frozen: dict[str, nn.Module] = {} if judge is None else {"judge": judge}
+        own = None
+        if settings.own_features and self.network.visual_semantic is not None:
+            own = frozen["own"] = copy.deepcopy(self.network.visual_semantic)
+        self.frozen: Mapping[str, nn.Module] = frozen
         self.averaged = frozenset({"refine"})
-        self.losses = Losses(settings, judge)
+        self.losses = Losses(settings, judge, own)
         self._train, validation = caches
         self._evaluation = Evaluation(validation, settings.evaluated, data.weights)
 
@@ -154,6 +182,9 @@ class RefineStage:
         terms = {"coarse_l1": s.coarse_l1 * l1(coarse, truth, hole)}
         if refined is not None:
             terms["fine_l1"] = s.fine_l1 * l1(refined, truth, hole)
+            if s.restraint:
+                change = restraint(refined, batch["warped"], truth, hole, s.restraint_scale)
+                terms["restraint"] = s.restraint * change
         with context.autocast():
             terms |= self.losses.picture_terms(coarse if refined is None else refined, truth, hole)
         return terms
