@@ -11,6 +11,7 @@ saves first.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -84,6 +85,7 @@ def run(config: Config) -> int:
         )
         return 2
     if config.threads:
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)  # else Fabric shares out all cores among the processes
         torch.set_num_threads(config.threads)
     stop = threading.Event()
     if threading.current_thread() is threading.main_thread():
@@ -119,7 +121,9 @@ def run(config: Config) -> int:
     except KeyboardInterrupt:
         print("Stopped and saved; the same command goes on from here.", file=sys.stderr)
         return 130
-    print(f"{position.step} steps, {position.elapsed / 60:.1f} minutes, best score {position.best:.4f}: {config.run}")
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        minutes = position.elapsed / 60
+        print(f"{position.step} steps, {minutes:.1f} minutes, best score {position.best:.4f}: {config.run}")
     return 0
 
 
