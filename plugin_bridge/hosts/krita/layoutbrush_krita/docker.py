@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from krita import DockWidget, Krita
-from PyQt5.QtCore import QCoreApplication, QTimer
+from PyQt5.QtCore import QCoreApplication, Qt, QTimer
 from PyQt5.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -173,7 +173,7 @@ class LayoutbrushDocker(DockWidget):
         """Make the widgets, from the top down in the order of use."""
         self.address, self.token = QLineEdit(), QLineEdit()
         self.token.setEchoMode(QLineEdit.Password)
-        self.token.setPlaceholderText("only where the server wants one")
+        self.token.setPlaceholderText("if it wants one")
         self.test_button = _button("Test", self.test, "Ask the server what it is")
         self.connection, self.status = _text(), _text()
         self.labels_button = _button("Find labels", self.find_labels, "Make a layer that shows what is where")
@@ -185,6 +185,9 @@ class LayoutbrushDocker(DockWidget):
         self.mask_use = QComboBox()
         self.mask_use.addItem("what I repainted", MaskUse.CHANGED.value)
         self.mask_use.addItem("the whole selection", MaskUse.SELECTION.value)
+        for choice in (self.photo, self.mask_use):
+            choice.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+            choice.setMinimumContentsLength(8)
         self.mask_use.setToolTip("A selection always bounds what may change.")
         self.seed, self.grow = QSpinBox(), QSpinBox()
         self.seed.setRange(0, _MOST_SEED)
@@ -233,6 +236,7 @@ class LayoutbrushDocker(DockWidget):
         scrolled.setWidget(inner)
         scrolled.setWidgetResizable(True)
         scrolled.setFrameShape(QScrollArea.NoFrame)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         return scrolled
 
 
@@ -257,6 +261,7 @@ class PhotoChoice(QComboBox):
 def _button(text: str, action: Any, tip: str) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
+    button.setMinimumWidth(60)
     button.clicked.connect(lambda _checked: action())
     return button
 

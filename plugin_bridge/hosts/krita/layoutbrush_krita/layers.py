@@ -4,12 +4,13 @@ kept: one of a closed document is a dangling pointer.
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from krita import Krita, ManagedColor, Selection
-from PyQt5.QtCore import QByteArray
+from PyQt5.QtCore import QByteArray, QTimer
 from PyQt5.QtGui import QImage
 
 from layoutbrush.plugin_bridge.host.palette import Color
@@ -20,6 +21,8 @@ LABELS = "Layoutbrush labels"
 EXCLUDE = "Layoutbrush exclude"
 PREVIEW = "Layoutbrush preview"
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
+_SETTLE_MS = (0, 50, 200)
+"""When after adding a layer Krita may have made it active."""
 _ANNOTATION = "layoutbrush/labels"
 _MODELS = {"RGBA": "RGB", "GRAYA": "greyscale"}
 _DEPTHS = {"U8": "8-bit", "U16": "16-bit", "F16": "16-bit float", "F32": "32-bit float"}
@@ -190,12 +193,29 @@ def new_layer(document: Any, name: str, mask_name: str = "") -> Any:
 
 
 def add_result_layer(document: Any, layer: Any) -> None:
-    """Put a layer into the document: below the label layer, so that labels can be seen on it; else on top."""
+    """Put a layer into the document: below the label layer, so that labels can be seen on it; else on top.
+
+    Krita makes it the active one a moment later; the painter's own is made active again.
+    """
+    active, key = document.activeNode(), key_of(document)
     labels = label_layer(document)
     top = document.topLevelNodes()
     ids = [node.uniqueId().toString() for node in top]
     place = ids.index(labels.uniqueId().toString()) if labels and labels.uniqueId().toString() in ids else 0
     document.rootNode().addChildNode(layer, top[place - 1] if place > 0 else None)
+    if active is not None:
+        ids = active.uniqueId().toString(), layer.uniqueId().toString()
+        for milliseconds in _SETTLE_MS:
+            QTimer.singleShot(milliseconds, lambda: _activate(key, *ids))
+
+
+def _activate(key: str, wanted: str, instead_of: str) -> None:
+    """Make a layer active, if the other one is, and both are still there."""
+    with contextlib.suppress(HostProblem):
+        document = document_of(key)
+        active, node = document.activeNode(), node_of(document, wanted)
+        if node is not None and active is not None and active.uniqueId().toString() == instead_of:
+            document.setActiveNode(node)
 
 
 def put_pixels(layer: Any, picture: Picture) -> None:

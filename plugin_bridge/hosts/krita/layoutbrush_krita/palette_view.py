@@ -36,7 +36,9 @@ class PaletteView(QWidget):
         while self._grid.count():
             self._grid.takeAt(0).widget().deleteLater()
         if not palette.labels:
-            self._grid.addWidget(QLabel("The labels appear here once the server has answered."), 0, 0)
+            hint = QLabel("The labels appear here once the server has answered.")
+            hint.setWordWrap(True)
+            self._grid.addWidget(hint, 0, 0)
             return
         for index, label in enumerate(palette.paints):
             button = self._button(label)
@@ -54,7 +56,7 @@ class PaletteView(QWidget):
         button.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
         button.setCheckable(True)
         button.setAutoRaise(True)
-        button.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        button.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
         button.clicked.connect(lambda _checked: self._picked(label))
         self._group.addButton(button)
         return button

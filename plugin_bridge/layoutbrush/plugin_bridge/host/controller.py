@@ -1,7 +1,10 @@
 """A panel without its widgets: what a painter asks for, what the session answers, and what is done to the document.
 
 The host's user interface calls `test`, `segment`, `generate` and `cancel`, calls `tick` some times a second from its
-own thread while anything runs, and shows `status`. Nothing here blocks.
+own thread while anything runs, and shows `status`. Nothing here waits for a server.
+
+Editors run their event loop inside some of their own calls, so that a timer or a button may call in here while an
+earlier call still works on a document. Such a call finds the document busy, and a nested `tick` does nothing.
 """
 
 from __future__ import annotations
@@ -85,11 +88,13 @@ class Controller:
         self._statuses: dict[str, Status] = {}
         self._titles: dict[str, str] = {}
         self._testing = False
+        self._ticking = False
+        self._held: set[str] = set()  # documents that a call further up works on
 
     @property
     def waiting(self) -> bool:
         """True while `tick` has something to do."""
-        return self._testing or bool(self._session.jobs())
+        return self._testing or self._ticking or bool(self._held or self._session.jobs())
 
     def status(self, key: str) -> Status:
         """How a document's work stands. `key`: empty = no document."""
@@ -97,7 +102,7 @@ class Controller:
 
     def busy(self, key: str) -> bool:
         """True while a document is being worked on."""
-        return self._session.busy(key)
+        return key in self._held or self._session.busy(key)
 
     def test(self) -> None:
         """Test the connection; `connection` tells how it went."""
@@ -131,26 +136,35 @@ class Controller:
 
     def tick(self) -> bool:
         """Do what the session's messages ask for; True where there were any."""
-        open_now = self._host.documents()
-        for key in self._session.jobs():
-            if key not in open_now:
-                self._session.forget(key)
-        for key in [key for key in self._statuses if key not in open_now]:
-            del self._statuses[key]
-        messages = self._session.poll()
-        for message in messages:
-            self._take(message)
+        if self._ticking:
+            return False
+        self._ticking = True
+        try:
+            self._tidy()
+            messages = self._session.poll()
+            for message in messages:
+                self._take(message)
+        finally:
+            self._ticking = False
         return bool(messages)
 
     def close(self) -> None:
         """The host ends."""
         self._session.close()
 
+    def _tidy(self) -> None:
+        """Let go of documents that were closed."""
+        open_now = self._host.documents()
+        for key in self._session.jobs():
+            if key not in open_now:
+                self._session.forget(key)
+        for key in [key for key in self._statuses if key not in open_now]:
+            del self._statuses[key]
+
     def _begin(self, key: str, start: Callable[[], None]) -> None:
-        if not key:
+        if not key or self.busy(key):
             return
-        if self._session.busy(key):
-            return
+        self._held.add(key)
         try:
             question = size_question(*self._host.size(key))
             if question and not self._host.ask(question):
@@ -160,6 +174,8 @@ class Controller:
             start()
         except HostProblem as problem:
             self._statuses[key] = Status(str(problem), trouble=True)
+        finally:
+            self._held.discard(key)
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Connected):
@@ -167,10 +183,15 @@ class Controller:
         elif isinstance(message, Unreachable):
             self.connection, self._testing = Status(message.sentence, trouble=True), False
         else:
+            self._held.add(message.key)
             try:
                 self._statuses[message.key] = self._follow(message)
             except HostProblem as problem:
                 self._statuses[message.key] = Status(str(problem), trouble=True)
+            except Exception as error:  # noqa: BLE001  # of the editor: must neither pass in silence nor end it
+                self._statuses[message.key] = Status(f"The editor refused: {type(error).__name__}: {error}", None, True)
+            finally:
+                self._held.discard(message.key)
 
     def _follow(self, message: Advanced | Labelled | Previewed | Finished | Failed | Cancelled) -> Status:
         key, host = message.key, self._host
