@@ -74,9 +74,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_two_processes_stay_in_step(pair: Path) -> None:
     first, second = seen(pair, 0), seen(pair, 1)
-    assert len(first["gradients"]) == 6
-    assert first["gradients"] == second["gradients"]
-    assert all(value > 0 for value in first["gradients"])
+    assert len(first["norms"]) == 6
+    assert first["norms"] == second["norms"]
+    assert all(value > 0 for value in first["norms"])
     weights = [load_file(pair / f"rank{rank}.safetensors") for rank in (0, 1)]
     for name, value in weights[0].items():
         if "running" not in name:  # statistics of a process's own batches; those of the first are saved
@@ -102,17 +102,13 @@ def test_the_gradient_of_two_processes_is_the_mean_of_theirs(pair: Path) -> None
     """The first step's gradient, from the weights both began with and each process's own tasks."""
     script = runpy.run_path(str(SCRIPT), run_name="scale_run")
     stage = script["Toy"](pair, 2, 0.0)
-    gradients = []
     for rank in (0, 1):
         batch = stage.batch(0, rank)
         torch.manual_seed(seed_of_step(0, 0, rank))
         image = batch["image"] + 0.01 * torch.randn_like(batch["image"])
-        stage.net.zero_grad()
-        (stage.net(image, False) - batch["truth"]).abs().mean().backward()
-        assert stage.net.first.weight.grad is not None
-        gradients.append(stage.net.first.weight.grad.double())
-    mean = float(((gradients[0] + gradients[1]) / 2).abs().sum())
-    assert seen(pair, 0)["gradients"][0] == pytest.approx(mean, rel=1e-4)
+        (0.5 * (stage.net(image, False) - batch["truth"]).abs().mean()).backward()
+    norm = torch.nn.utils.clip_grad_norm_(stage.net.parameters(), float("inf"))
+    assert seen(pair, 0)["norms"][0] == pytest.approx(float(norm), rel=1e-4)
 
 
 def kill_after(process: Any, checkpoint: Path) -> None:
@@ -148,7 +144,8 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(devices: int, pair: Path, tmp_
 
 def test_bf16_computes_in_bf16_and_keeps_weights_in_32_bits(tmp_path: Path) -> None:
     finish(start(tmp_path, 1, 40, "bf16-mixed"))
-    assert set(seen(tmp_path, 0)["dtypes"]) == {"torch.bfloat16"}
+    dtypes = seen(tmp_path, 0)["dtypes"]  # every third step calls the network past its wrapper too
+    assert dtypes.count("torch.bfloat16") == 40
     assert all(value.dtype != torch.bfloat16 for value in last_state(tmp_path).values())
     losses = [value for group, _, value in curve(tmp_path) if group == "train"]
     assert losses[-1] < 0.7 * losses[0]

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from layoutbrush.training.trainer.averaging import make_average, update_average
 from layoutbrush.training.trainer.checkpoint import CheckpointFolder, Position, Training
 from layoutbrush.training.trainer.record import Record
+from layoutbrush.training.trainer.sharing import share_gradients
 from layoutbrush.training.trainer.stage import Batch, Optimization, Report, Stage
 
 
@@ -82,7 +83,9 @@ class Lent:
         entry = self._optimizations[name]
         optimizer = entry.optimizer
         factor = entry.rate(self.progress, self.step)
-        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        every = [p for group in optimizer.param_groups for p in group["params"]]
+        share_gradients(self._fabric, every)
+        parameters = [p for p in every if p.grad is not None]
         bound = entry.clip if entry.clip > 0 else math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, bound))
         for group, base in zip(optimizer.param_groups, self._base[name], strict=True):
@@ -170,8 +173,7 @@ def train(
     if settings.minutes <= 0 and settings.steps <= 0:
         raise LoopError("give minutes or steps")
     precision: Any = settings.precision  # Fabric itself refuses a name that it doesn't know
-    # A step may leave parts of a module alone, e.g. while only the coarse picture is trained.
-    strategy = "ddp_find_unused_parameters_true" if settings.devices > 1 else "auto"
+    strategy = "ddp" if settings.devices > 1 else "auto"
     fabric: Any = Fabric(
         accelerator=settings.accelerator, devices=settings.devices, precision=precision, strategy=strategy
     )
@@ -210,6 +212,10 @@ class _Run:
             processes=int(fabric.world_size),
         )
         self.context.modules = {name: fabric.setup_module(module) for name, module in stage.modules.items()}
+        self._unshared = ExitStack()  # gradients are shared when an optimizer steps, not during backward
+        if fabric.world_size > 1:
+            for module in self.context.modules.values():
+                self._unshared.enter_context(fabric.no_backward_sync(module))
         for module in stage.modules.values():
             module.train()
         self.batches = Batches(
@@ -250,6 +256,7 @@ class _Run:
         return self.position
 
     def close(self) -> None:
+        self._unshared.close()
         self.batches.close()
         self.record.close()
 

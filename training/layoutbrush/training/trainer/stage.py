@@ -101,7 +101,7 @@ class Context(Protocol):
     """Share of the run that is done, 0..1 (time with ``--minutes``, else steps)."""
     device: torch.device
     modules: Mapping[str, nn.Module]
-    """The stage's modules as wrapped by Fabric: call these, not the stage's own, so that gradients are shared."""
+    """The stage's modules as wrapped by Fabric: call these, not the stage's own, so that they run in its precision."""
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Precision of the run for code outside a wrapped module (loss networks)."""
@@ -112,7 +112,8 @@ class Context(Protocol):
         ...
 
     def update(self, name: str) -> float:
-        """Clip, step and zero the named optimization; returns the gradient's norm before clipping.
+        """Share gradients among the processes, clip, step and zero the named optimization; returns the gradient's norm
+        before clipping.
 
         A norm that is not finite skips the step (the gradients are dropped) and returns as it is.
         """
