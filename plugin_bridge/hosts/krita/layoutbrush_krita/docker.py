@@ -172,6 +172,7 @@ class LayoutbrushDocker(DockWidget):
     def _build(self) -> None:
         """Make the widgets, from the top down in the order of use."""
         self.address, self.token = QLineEdit(), QLineEdit()
+        self.address.setToolTip("HOST:PORT, or https://HOST:PORT of an encrypted server")
         self.token.setEchoMode(QLineEdit.Password)
         self.token.setPlaceholderText("if it wants one")
         self.test_button = _button("Test", self.test, "Ask the server what it is")

@@ -204,9 +204,9 @@ def add_result_layer(document: Any, layer: Any) -> None:
     place = ids.index(labels.uniqueId().toString()) if labels and labels.uniqueId().toString() in ids else 0
     document.rootNode().addChildNode(layer, top[place - 1] if place > 0 else None)
     if active is not None:
-        ids = active.uniqueId().toString(), layer.uniqueId().toString()
+        wanted, instead_of = active.uniqueId().toString(), layer.uniqueId().toString()
         for milliseconds in _SETTLE_MS:
-            QTimer.singleShot(milliseconds, lambda: _activate(key, *ids))
+            QTimer.singleShot(milliseconds, lambda: _activate(key, wanted, instead_of))
 
 
 def _activate(key: str, wanted: str, instead_of: str) -> None:

@@ -14,13 +14,15 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass
 
-from layoutbrush.plugin_bridge.host.hull import hull_distance
+from layoutbrush.plugin_bridge.host.hull import hull_distance, nearest_pair
 from layoutbrush.plugin_bridge.host.palette import UNKNOWN, Color, Palette, distance, html
 from layoutbrush.plugin_bridge.host.problem import HostProblem
 from layoutbrush.plugin_bridge.host.runs import Run, components
 
+PAIR_TOLERANCE = 12.0
+"""Distance in RGB up to which a colour counts as a blend of two labels: rounding, stroke upon stroke."""
 BLEND_TOLERANCE = 40.0
-"""Distance in RGB up to which a colour counts as a blend of its neighbours: rounding, and blending in linear light."""
+"""Distance in RGB up to which a colour counts as a blend of its neighbours: where three meet, or in linear light."""
 COLOR_TOLERANCE = 32.0
 """Distance in RGB up to which a colour counts as a label's own, such as a thin line that covers no pixel wholly."""
 OPAQUE = 128
@@ -173,8 +175,14 @@ class _Blends:
     def _choose(self, color: Color, near: frozenset[int], around: frozenset[int]) -> int | None:
         """The label of a blend: one of those beside it, else of those around its piece; None: nothing explains it."""
         for labels in (near, around):
-            colors = {i: self._palette.colors[i] for i in labels if i in self._palette.colors}
-            if colors and hull_distance(color, tuple(sorted(colors.values()))) <= BLEND_TOLERANCE:
-                return min(colors, key=lambda i: (distance(colors[i], color), i))
+            ids = {self._palette.colors[i]: i for i in sorted(labels) if i in self._palette.colors}
+            corners = tuple(sorted(ids))
+            if not corners:
+                continue
+            away, end = nearest_pair(color, corners)
+            if away <= PAIR_TOLERANCE:
+                return ids[end]
+            if hull_distance(color, corners) <= BLEND_TOLERANCE:
+                return ids[min(corners, key=lambda corner: distance(corner, color))]
         nearest = self._palette.nearest(color)
         return nearest.id if distance(nearest.color, color) <= COLOR_TOLERANCE**2 else None

@@ -14,7 +14,6 @@ from layoutbrush.plugin_bridge.host.palette import Palette
 from layoutbrush.plugin_bridge.host.problem import HostProblem
 from layoutbrush.plugin_bridge.host.snapshot import Server
 from layoutbrush.plugin_bridge.picture import Picture
-from layoutbrush.plugin_bridge.requests import describe
 
 
 class Remote:
@@ -56,13 +55,13 @@ class Link:
         """
         client = self._made(server)
         try:
-            info = client.info()
+            sentence, info = client.check(), client.info()
         finally:
             client.close()
         with self._lock:
             if server == self._server:
                 self._remember(info)
-        return info, describe(info)
+        return info, sentence
 
     def palette(self, server: Server) -> Palette:
         """The server's labels.

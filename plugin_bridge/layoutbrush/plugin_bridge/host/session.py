@@ -43,7 +43,7 @@ _END_SECONDS = 2.0
 
 def connect(server: Server) -> Client:
     """A client as plug-ins want it: a busy server is waited for, by its own word."""
-    return Client(server.address, server.token)
+    return Client(server.host_and_port, server.token, tls=server.encrypted)
 
 
 class _Job:

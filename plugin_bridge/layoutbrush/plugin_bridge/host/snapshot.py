@@ -14,10 +14,20 @@ LARGE_PIXELS = 24_000_000
 
 @dataclass(frozen=True)
 class Server:
-    """`address`: HOST:PORT. `token`: where the server wants one."""
+    """`address`: HOST:PORT, or https://HOST:PORT of an encrypted one. `token`: where the server wants one."""
 
     address: str = "127.0.0.1:50051"
     token: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """True where the address asks for TLS."""
+        return self.address.startswith(("https://", "grpcs://"))
+
+    @property
+    def host_and_port(self) -> str:
+        """HOST:PORT."""
+        return self.address.split("://", 1)[-1].rstrip("/")
 
 
 class MaskUse(Enum):
