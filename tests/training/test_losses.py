@@ -13,7 +13,7 @@ from layoutbrush.training.losses.augmentation import Augmentation, draw
 from layoutbrush.training.losses.contextual import contextual
 from layoutbrush.training.losses.cycle import cycle
 from layoutbrush.training.losses.features import feature_matching, perceptual
-from layoutbrush.training.losses.reconstruction import l1
+from layoutbrush.training.losses.reconstruction import blurred_l2, l1
 from layoutbrush.training.losses.restraint import restraint
 from layoutbrush.training.losses.texture import patterns, texture_energy
 from layoutbrush.training.losses.weighting import weighted_mean
@@ -210,3 +210,12 @@ def test_texture_energy_has_finite_gradients_on_flat_pictures() -> None:
     texture_energy(flat, torch.rand(1, 3, 32, 32), _half_mask(32)[:1]).backward()
     assert flat.grad is not None
     assert torch.isfinite(flat.grad).all()
+
+
+def test_blurred_l2_sees_colour_and_not_the_place_of_texture() -> None:
+    truth = (torch.rand(1, 3, 4, 4) > 0.5).float().repeat(1, 1, 8, 8)  # repeats every 4 pixels
+    mask = _half_mask(32)[:1]
+    assert blurred_l2(truth.roll(1, 3), truth, mask, (4, 8)).item() < 1e-10
+    assert blurred_l2(truth + 0.1, truth, mask).item() == pytest.approx(0.01, rel=1e-3)
+    outside = truth + 0.1 * (1 - mask)
+    assert blurred_l2(outside, truth, mask).item() == 0.0

@@ -2,8 +2,8 @@
 
 A feature loss asks for texture but not for which: a weave with the period of the networks' strides earns as much as
 grass. Here the picture passes a bank of eight 3 x 3 patterns without a mean (products of the three-point discrete
-cosine transform) at full, half and quarter size. The magnitudes of their answers, averaged over neighbourhoods, must be the
-truth's: too little is blur, too much of one pattern is a weave.
+cosine transform) at full, half and quarter size. The magnitudes of their answers, averaged over neighbourhoods, must be
+the truth's: too little is blur, too much of one pattern is a weave.
 """
 
 from __future__ import annotations

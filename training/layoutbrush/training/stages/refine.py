@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from layoutbrush.training.losses.contextual import contextual
 from layoutbrush.training.losses.features import Features, feature_matching, perceptual
-from layoutbrush.training.losses.reconstruction import l1
+from layoutbrush.training.losses.reconstruction import blurred_l2, l1
 from layoutbrush.training.losses.restraint import restraint
 from layoutbrush.training.losses.texture import texture_energy
 from layoutbrush.training.models.refine import Refine, RefineConfig
@@ -41,8 +41,8 @@ class Settings:
     confidence; ``semantic``: weights of a visual-semantic encoder ("": without); ``attention``: contextual attention;
     ``width``: factor on the network's channels; ``layers``: weight of each of the feature network's layers in the
     feature loss; ``own_features``: feature loss on the refiner's own visual-semantic encoder; ``texture``: energy of
-    texture; ``restraint``: charge for changing a warp that was right, up to an error of about ``restraint_scale``;
-    ``evaluated``: validation tasks.
+    texture; ``blurred``: squared error of blurred pictures; ``restraint``: charge for changing a warp that was right,
+    up to an error of about ``restraint_scale``; ``evaluated``: validation tasks.
     """
 
     rate: float = 5e-4
@@ -58,6 +58,7 @@ class Settings:
     layers: tuple[float, ...] = (0.25, 0.25, 0.25, 0.25)
     own_features: float = 0.0
     texture: float = 0.0
+    blurred: float = 0.0
     restraint: float = 0.0
     restraint_scale: float = 0.05
     confidence_drop: float = 0.1
@@ -182,6 +183,8 @@ class RefineStage:
         terms = {"coarse_l1": s.coarse_l1 * l1(coarse, truth, hole)}
         if refined is not None:
             terms["fine_l1"] = s.fine_l1 * l1(refined, truth, hole)
+            if s.blurred:
+                terms["blurred"] = s.blurred * blurred_l2(refined, truth, hole)
             if s.restraint:
                 change = restraint(refined, batch["warped"], truth, hole, s.restraint_scale)
                 terms["restraint"] = s.restraint * change
