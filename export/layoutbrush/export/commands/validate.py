@@ -1,4 +1,4 @@
-"""Validate a bundle or checkpoints: torch, ONNX function bodies and native kernels on the same inputs, one table.
+"""Validate a bundle or checkpoints: torch, ONNX, native and CUDA kernels, TensorRT on the same inputs, one table.
 
 Each row names what was compared, the worst difference and the tolerance; what can't run here is skipped with its
 reason. Checkpoints are exported first. The exit status is 1 when a row is out of tolerance.
@@ -91,8 +91,10 @@ def _rows(config: Config, bundle: Bundle, modules: dict[str, nn.Module]) -> list
 
     from layoutbrush.export.examples import edit_example
     from layoutbrush.export.graphs import GRAPHS
-    from layoutbrush.export.validation import graph_rows, node_rows, op_rows
+    from layoutbrush.export.validation import graph_rows, node_rows, op_rows, tensorrt_backend, tensorrt_rows
     from layoutbrush.export.validation.backends import BODY, onnx_backend, torch_backend
+    from layoutbrush.export.validation.rows import Row
+    from layoutbrush.export.validation.tolerances import PICTURE
 
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -103,6 +105,12 @@ def _rows(config: Config, bundle: Bundle, modules: dict[str, nn.Module]) -> list
         onnx_backend(models, library=True, threads=config.threads),
     ]
     rows = list(op_rows()) if config.ops else []
+    rows += tensorrt_rows(bundle)
+    engines = tensorrt_backend(bundle)
+    if missing := engines.lacks(""):
+        rows.append(Row("all graphs", engines.name, PICTURE, skipped=missing))
+    else:
+        backends.append(engines)
     labels = len(bundle.labels)
     if "warp" in models:
         examples = edit_example(1, 64, 80, labels)

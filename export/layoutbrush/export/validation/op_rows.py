@@ -13,10 +13,11 @@ from layoutbrush.export.validation.backends import BODY, KERNEL, TORCH, native_m
 from layoutbrush.export.validation.rows import Row, Tolerance
 from layoutbrush.export.validation.tolerances import EXACT, WARPED
 from layoutbrush.runtime.engines import Array
-from layoutbrush.runtime.ops import native, reference
+from layoutbrush.runtime.ops import emulated, native, reference
 from layoutbrush.runtime.ops.cases import Case, keyword_arguments, sampling_cases, warp_cases
 from layoutbrush.runtime.ops.contract import KEY_INDEX_SAMPLING, SPARSE_ATTENTION_WARP, Contract
 from layoutbrush.training import ops
+from layoutbrush.training.ops import on_cuda
 
 ISAS = ("portable", "avx2", "avx512")
 Outputs = tuple[Array, ...]
@@ -54,19 +55,27 @@ def _backends(contract: Contract) -> Iterator[tuple[str, Callable[[Case], Output
 
         yield f"C++ {isa}", compiled, missing
 
-    def by_torch(case: Case) -> Outputs:
+    def by_torch(case: Case, device: str = "cpu") -> Outputs:
         given = keyword_arguments(case)
-        tensors = {n: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for n, v in given.items()}
+        tensors = {n: torch.from_numpy(v).to(device) if isinstance(v, np.ndarray) else v for n, v in given.items()}
         found = getattr(ops, function)(**tensors)
-        return tuple(t.numpy() for t in (found if isinstance(found, tuple) else (found,)))
+        return tuple(t.cpu().numpy() for t in (found if isinstance(found, tuple) else (found,)))
 
     def by_onnx(case: Case, library: bool) -> Outputs:
         session = open_session(single_node_model(contract, case.attributes, body=not library), library)
         return tuple(session.run(None, complete_inputs(contract, case.inputs)))
 
+    yield "CUDA emulated", lambda case: _tuple(getattr(emulated, function)(**keyword_arguments(case))), native_missing()
+    yield "CUDA", lambda case: by_torch(case, "cuda"), _cuda_missing()
     yield TORCH, by_torch, ""
     yield BODY, lambda case: by_onnx(case, False), ""
     yield KERNEL, lambda case: by_onnx(case, True), native_missing()
+
+
+def _cuda_missing() -> str:
+    if not torch.cuda.is_available():
+        return "torch finds no card here"
+    return "" if on_cuda.usable() else "the CUDA kernels can't be compiled here"
 
 
 def _tuple(found: Array | Outputs) -> Outputs:

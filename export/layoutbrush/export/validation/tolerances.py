@@ -26,3 +26,6 @@ WARP = {  # by schedule
     ),
     "fast": (Tolerance("PSNR inside the mask, dB", 20.0, least=True), Tolerance("difference of mean score", 2e-2)),
 }
+
+PARSED = Tolerance("custom ops that are no plugin", 0)
+BUILT = Tolerance("engines refused", 0)

@@ -49,7 +49,20 @@ def build(
     device: Device | None = None,
     report: Report | None = None,
 ) -> StoredEngine:
-    """Build one graph's engine and keep it, for `capabilities` such as ("8.6", "12.0") or for the card `device`.
+    """Build one graph's engine and keep it. Arguments and errors as of `serialized`."""
+    data = serialized(bundle, graph, capabilities, precision, device, report)
+    return store.save(engine_key(bundle, graph, capabilities, precision, device), data)
+
+
+def serialized(
+    bundle: Bundle,
+    graph: str,
+    capabilities: Sequence[str] = (),
+    precision: Precision = "fp32",
+    device: Device | None = None,
+    report: Report | None = None,
+) -> bytes:
+    """Build one graph's engine for `capabilities` such as ("8.6", "12.0"), or for the card `device` where one is given.
 
     Raises:
         InvalidArgument: TensorRT does not know a compute capability, or none is named.
@@ -73,7 +86,7 @@ def build(
         raise BuildFailed(f"TensorRT does not build the engine: {heard.first_error}", graph)
     if timings and (measured := config.get_timing_cache()) is not None:
         private_cache.write(timings, bytes(measured.serialize()))
-    return store.save(engine_key(bundle, graph, capabilities, precision, device), bytes(data))
+    return bytes(data)
 
 
 def layers(bundle: Bundle, graph: str, precision: Precision = "fp32") -> dict[str, int]:
