@@ -116,11 +116,10 @@ class Link:
 
     def lost(self, error: RemoteError) -> str:
         """The sentence of an error; a connection that broke is given up, so that the next try starts anew."""
-        if error.code is not grpc.StatusCode.UNAVAILABLE:
-            return str(error)
-        with self._lock:
-            self._drop()
-        return f"The connection to the server was lost. {error}"
+        if error.code is grpc.StatusCode.UNAVAILABLE:
+            with self._lock:
+                self._drop()
+        return str(error)
 
     def close(self) -> None:
         """Close the connection."""
