@@ -33,8 +33,9 @@ def collate(tasks: Sequence[Task]) -> dict[str, Tensor]:
     """Tasks of one size as tensors.
 
     `image`, `truth` (B, 3, S, S) float32 in [0, 1]; `layout`, `edited` (B, S, S) int32, UNKNOWN = 255; `mask`,
-    `source` (B, S, S) bool; `kind` (B,) int64, index in KINDS. When any task has a flow: `flow` (B, S, S, 2) float32
-    (x, y) in pixels, the identity where a task has none, and `flow_valid` (B, S, S) bool, False there.
+    `source` (B, S, S) bool; `kind` (B,) int64, index in KINDS; `paired` (B,) bool, whether `truth` is the true picture.
+    When any task has a flow: `flow` (B, S, S, 2) float32 (x, y) in pixels, the identity where a task has none, and
+    `flow_valid` (B, S, S) bool, False there.
     """
     batch = {
         "image": image_tensor([t.image for t in tasks]),
@@ -44,6 +45,7 @@ def collate(tasks: Sequence[Task]) -> dict[str, Tensor]:
         "mask": torch.from_numpy(np.stack([t.mask for t in tasks])),
         "source": torch.from_numpy(np.stack([t.source for t in tasks])),
         "kind": torch.tensor([KINDS.index(t.kind) for t in tasks]),
+        "paired": torch.tensor([t.paired for t in tasks]),
     }
     if any(t.flow is not None for t in tasks):
         side = tasks[0].mask.shape[0]

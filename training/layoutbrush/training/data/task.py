@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from layoutbrush.training.data.cv import Bool, Float, UInt8
 
-KINDS: tuple[str, ...] = ("foreign", "manipulate", "fill", "transform")
+KINDS: tuple[str, ...] = ("foreign", "manipulate", "fill", "transform", "add", "relabel", "unpaired")
 """What a task practises:
 
 - `foreign`: something foreign was pasted over the photo with its labels; the photo comes back (set R).
 - `manipulate`: one region was moved, turned, grown or shrunk with the photo under it; the way back (set M).
 - `fill`: a hole is filled from its surroundings and, where labels are known, the layout.
 - `transform`: the whole picture was bent; the way back, with the true correspondence.
+- `add`: a region was covered by what lies around it; it comes back.
+- `relabel`: a whole region shows something foreign of another label; its own comes back.
+- `unpaired`: the layout is another photo's of similar content; there is no true picture.
 """
 
 
@@ -24,7 +27,8 @@ class Task:
     ``edited`` (S, S) uint8, the label map to follow; ``mask`` (S, S) bool, True = may change (outside it the output
     equals ``image``, which in `manipulate` differs from ``truth``); ``source`` (S, S) bool, True = may be copied.
     ``flow`` (S, S, 2) float32: the (x, y) place in ``image`` of each pixel of ``truth``; ``flow_valid`` (S, S) bool:
-    where that place exists. Both None when the sampler was not asked for them.
+    where that place exists. Both None when the sampler was not asked for them. ``paired``: whether ``truth`` is the
+    true picture; where not, it is some picture of the layout ``edited``.
     """
 
     kind: str
@@ -36,3 +40,4 @@ class Task:
     source: Bool
     flow: Float | None = None
     flow_valid: Bool | None = None
+    paired: bool = True
