@@ -1,5 +1,6 @@
 # make demo   one edit end to end, pictures in demo/      make test   lint, types, wire contract, all tests
 # make lint   only the checks that run nothing            make bench  the kernels against the PyTorch transcription
+# make web    the editor's page (needs Node)              make wheel  a wheel with the page in it, in dist/
 #
 # Everything lives in .venv, made on first use. LAYOUTBRUSH_NO_NATIVE=1 installs without compiling the kernels.
 
@@ -9,17 +10,30 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KIND := $(if $(LAYOUTBRUSH_NO_NATIVE),pure,native)
 # The kernels themselves need no reinstall: the editable install rebuilds them when they are imported.
 export PATH := $(abspath $(BIN)):$(PATH)
+# The editor's page is built where there is Node; without it everything else works, and `serve --web` says what is missing.
+WEB := plugin_bridge/web
+PAGE := plugin_bridge/layoutbrush/plugin_bridge/web_page/index.html
+NODE := $(shell command -v npm 2>/dev/null)
+WEB_INPUTS := $(shell find $(WEB) -name node_modules -prune -o -type f -print 2>/dev/null)
 BUILD_INPUTS := pyproject.toml constraints.txt runtime/native/CMakeLists.txt
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test test-web lint bench web wheel clean
 help:
 	@sed -n 's/^# \{0,1\}//; 1,/^$$/p' Makefile
 
-demo: $(VENV)/.demo-$(KIND)
+demo: $(VENV)/.demo-$(KIND) $(if $(NODE),web)
 	@$(BIN)/python -m layoutbrush.plugin_bridge.demo --out demo
 
-test: lint
+test: lint $(if $(NODE),test-web)
 	$(BIN)/python -m pytest
+
+test-web: web
+	npm --prefix $(WEB) test --silent
+
+web: $(PAGE)
+
+wheel: $(VENV)/.dev-$(KIND) $(if $(NODE),web)
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 lint: $(VENV)/.dev-$(KIND)
 	$(BIN)/ruff check
@@ -31,7 +45,18 @@ bench: $(VENV)/.dev-$(KIND)
 	$(BIN)/layoutbrush bench
 
 clean:
-	rm -rf $(VENV) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist demo $(WEB)/node_modules $(dir $(PAGE)) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(WEB)/node_modules/.installed: $(WEB)/package.json $(WEB)/package-lock.json
+	@test -n "$(NODE)" || { echo "The page is built with Node 20 or newer: https://nodejs.org"; exit 1; }
+	@echo "Installing the packages of the editor's page"
+	@npm --prefix $(WEB) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): $(WEB)/node_modules/.installed $(WEB_INPUTS)
+	@echo "Building the editor's page"
+	@npm --prefix $(WEB) run build --silent >$(WEB)/node_modules/.build.txt 2>&1 || { cat $(WEB)/node_modules/.build.txt; exit 1; }
+	@touch $@
 
 # Builds run in the environment itself, because the editable install calls the same CMake again later on.
 $(VENV)/.python:
