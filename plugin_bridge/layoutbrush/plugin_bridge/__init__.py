@@ -9,17 +9,22 @@
                 if isinstance(event, Result): paste(event.picture, event.mask)
 
 Imports the generated code of the wire contract, grpcio and protobuf, and nothing else. `AsyncClient` is the same for
-asyncio.
+asyncio; `MockClient` needs no server.
 """
 
 from layoutbrush.plugin_bridge.aio import AsyncClient, AsyncDocument, AsyncEdit
+from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractEdit
 from layoutbrush.plugin_bridge.client import Client, Document, Edit
 from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, Result
+from layoutbrush.plugin_bridge.mock import MockClient
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference, Source
 
 __all__ = [
+    "AbstractClient",
+    "AbstractDocument",
+    "AbstractEdit",
     "AsyncClient",
     "AsyncDocument",
     "AsyncEdit",
@@ -27,6 +32,7 @@ __all__ = [
     "Document",
     "Edit",
     "Event",
+    "MockClient",
     "Picture",
     "Preview",
     "Progress",

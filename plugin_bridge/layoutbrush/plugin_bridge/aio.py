@@ -1,48 +1,60 @@
-"""The client for asyncio: the same as `client`, awaited."""
+"""The client for asyncio: the same as `client`, awaited. Belongs to the event loop in which it was made."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import grpc.aio
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge.client import LONGEST_WAIT
-from layoutbrush.plugin_bridge.errors import DOCUMENT_NOT_FOUND, RemoteError, remote_error
+from layoutbrush.plugin_bridge.api import EditOptions
+from layoutbrush.plugin_bridge.client import closed, too_old
+from layoutbrush.plugin_bridge.connection import Tls, aio_channel, diagnose
+from layoutbrush.plugin_bridge.errors import DOCUMENT_NOT_FOUND, RemoteError, ended_early, remote_error
 from layoutbrush.plugin_bridge.events import Assembler, Event, LabelMap, Result
+from layoutbrush.plugin_bridge.memory import Attempts, Memory, Next, cancelled, lost_on_the_way, worth_waiting
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import (
     EditRequest,
     Reference,
-    Source,
     Step,
     Steps,
     describe,
     document_layers,
-    open_steps,
+    lacking,
     upload_steps,
 )
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 R = TypeVar("R")
 
 
 class AsyncClient:
-    """A connection to one server; see `Client`. Belongs to the event loop in which it was made."""
+    """A connection to one server; see `Client`."""
 
     def __init__(
-        self, address: str = "127.0.0.1:50051", token: str = "", timeout: float = 60.0, retries: int = 3
+        self,
+        address: str = "127.0.0.1:50051",
+        token: str = "",
+        timeout: float = 60.0,
+        retries: int = 3,
+        tls: Tls = False,
     ) -> None:
         self.address = address
         self.timeout = timeout
         self.retries = retries
+        self._tls = tls
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self._channel = grpc.aio.insecure_channel(address)
+        self._channel = aio_channel(address, tls)
         self._stub = v1.LayoutbrushServiceStub(self._channel)
+        self._closed = asyncio.Event()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -53,7 +65,8 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; edits that still run are cancelled."""
+        """See `Client.close`."""
+        self._closed.set()
         await self._channel.close()
 
     async def info(self) -> v1.GetServerInfoResponse:
@@ -61,9 +74,18 @@ class AsyncClient:
         response: v1.GetServerInfoResponse = await self.call(Step("GetServerInfo", v1.GetServerInfoRequest()))
         return response
 
-    async def check(self) -> str:
+    async def check(self, needs: Sequence[str] = ()) -> str:
         """See `Client.check`."""
-        return describe(await self.info())
+        try:
+            info = await self.info()
+        except RemoteError as error:
+            if error.lost:
+                text = await asyncio.to_thread(diagnose, self.address, self._tls)
+                raise RemoteError(error.code, text) from None
+            raise
+        if missing := lacking(info, needs):
+            raise too_old(self.address, missing)
+        return describe(info)
 
     async def open(
         self,
@@ -75,18 +97,21 @@ class AsyncClient:
         references: Sequence[Reference] = (),
     ) -> AsyncDocument:
         """See `Client.open`."""
-        layers = document_layers(photo, label_map, mask, exclude, references)
-        return AsyncDocument(self, layers, await self.run(open_steps(layers)))
+        memory = Memory(document_layers(photo, label_map, mask, exclude, references))
+        await self.run(memory.open())
+        return AsyncDocument(self, memory)
 
     async def call(self, step: Step) -> Any:
         """See `Client.call`."""
         method = getattr(self._stub, step.method)
-        for attempt in range(self.retries + 1):
+        for left in range(self.retries, -1, -1):
             try:
                 return await method(step.request, timeout=self.timeout, metadata=self._metadata)
             except grpc.RpcError as failed:
                 error = remote_error(failed, self.address)
-            if not await self.pause(error, attempt):
+            except grpc.aio.UsageError:
+                raise closed() from None
+            if not left or not worth_waiting(error) or not await self.pause(error, self._closed):
                 raise error
         raise AssertionError("the last attempt returns or raises")
 
@@ -104,22 +129,20 @@ class AsyncClient:
             result: R = end.value
             return result
 
-    async def pause(self, error: RemoteError, attempt: int) -> bool:
-        """Wait as the server asked; False where trying again makes no sense."""
-        wait = error.retry_after_s
-        if wait is None or wait > LONGEST_WAIT or attempt >= self.retries:
-            return False
-        await asyncio.sleep(wait)
-        return True
+    async def pause(self, error: RemoteError, stop: asyncio.Event) -> bool:
+        """See `Client.pause`."""
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), error.retry_after_s or 0.0)
+        return not stop.is_set() and not self._closed.is_set()
 
 
 class AsyncDocument:
     """A photo on the server; see `Document`."""
 
-    def __init__(self, client: AsyncClient, layers: list[v1.Layer], document_id: str) -> None:
+    def __init__(self, client: AsyncClient, memory: Memory) -> None:
         self._client = client
-        self._layers = layers
-        self.id = document_id
+        self._opening = asyncio.Lock()
+        self.memory = memory
 
     async def __aenter__(self) -> AsyncDocument:
         return self
@@ -129,50 +152,56 @@ class AsyncDocument:
     ) -> None:
         await self.close()
 
+    @property
+    def id(self) -> str:
+        """The server's name for the document."""
+        return self.memory.id
+
     async def close(self) -> None:
         """See `Document.close`."""
         with contextlib.suppress(RemoteError):
             await self._client.call(Step("CloseDocument", v1.CloseDocumentRequest(document_id=self.id)))
 
-    async def reopen(self) -> None:
+    async def reopen(self, stale: str = "") -> None:
         """See `Document.reopen`."""
-        self.id = await self._client.run(open_steps(self._layers))
+        async with self._opening:
+            if not stale or self.memory.id == stale:
+                await self._client.run(self.memory.open())
 
     async def put(self, kind: v1.LayerKind, picture: Picture, reference_id: str = "") -> None:
         """See `Document.put`."""
-        layer = picture.packed().layer(kind, reference_id)
-        await self._client.run(upload_steps(self.id, layer))
-        others = [old for old in self._layers if (old.kind, old.reference_id) != (kind, reference_id)]
-        self._layers = [*others, layer]
+        layer, stale = picture.packed().layer(kind, reference_id), self.id
+        try:
+            await self._client.run(upload_steps(stale, layer))
+        except RemoteError as error:
+            if error.reason != DOCUMENT_NOT_FOUND:
+                raise
+            await self.reopen(stale)
+            await self._client.run(upload_steps(self.id, layer))
+        self.memory.put(layer)
 
     def edit(
-        self,
-        label_map: Picture | None = None,
-        *,
-        tiles: Sequence[Picture] = (),
-        base_revision: int = 0,
-        mask: Picture | None = None,
-        bound: bool = False,
-        exclude: Picture | None = None,
-        sources: Sequence[Source] = (),
-        seed: int = 0,
-        grow: float | None = None,
-        previews: Sequence[str] = (),
-        preview_side: int = 0,
-        png: bool = False,
-        channels: str = "RGB",
-        supersede: bool = False,
-        timeout: float | None = None,
+        self, label_map: Picture | None = None, *, timeout: float | None = None, **options: Unpack[EditOptions]
     ) -> AsyncEdit:
         """See `Document.edit`."""
-        request = EditRequest(
-            label_map, tiles, base_revision, mask, bound, exclude, sources, seed, grow, previews, preview_side, png,
-            channels, supersede,
-        )  # fmt: skip
-        return AsyncEdit(self._client, self, request, timeout)
+        return AsyncEdit(self._client, self, EditRequest(label_map, **options), timeout)
 
     async def segment(self, store: bool = False, reference_id: str = "") -> Picture:
         """See `Document.segment`."""
+        stale = self.id
+        try:
+            found = await self._segment(store, reference_id)
+        except RemoteError as error:
+            if error.reason != DOCUMENT_NOT_FOUND:
+                raise
+            await self.reopen(stale)
+            found = await self._segment(store, reference_id)
+        if store:
+            kind = v1.LAYER_KIND_REFERENCE_LABEL_MAP if reference_id else v1.LAYER_KIND_LABEL_MAP
+            self.memory.put(found.packed().layer(kind, reference_id))
+        return found
+
+    async def _segment(self, store: bool, reference_id: str) -> Picture:
         request = v1.SegmentRequest(document_id=self.id, reference_id=reference_id, store=store)
         assembler = Assembler()
         try:
@@ -182,7 +211,7 @@ class AsyncDocument:
                         return event.picture
         except grpc.RpcError as failed:
             raise remote_error(failed, self._client.address) from None
-        raise RemoteError(grpc.StatusCode.DATA_LOSS, "The server ended the answer too early.")
+        raise ended_early()
 
 
 class AsyncEdit:
@@ -196,12 +225,12 @@ class AsyncEdit:
         self._request = request
         self._timeout = timeout
         self._call: Any = None
-        self._cancelled = False
+        self._cancelled = asyncio.Event()
         self.revision = 0
 
     def cancel(self) -> None:
         """See `Edit.cancel`. From the event loop."""
-        self._cancelled = True
+        self._cancelled.set()
         if self._call is not None:
             self._call.cancel()
 
@@ -210,38 +239,43 @@ class AsyncEdit:
         async for event in self:
             if isinstance(event, Result):
                 return event
-        raise RemoteError(grpc.StatusCode.DATA_LOSS, "The server ended the answer too early.")
+        raise ended_early()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        reopened = False
-        attempt = 0
+        attempts = Attempts(self._document.memory, self._request, self._client.retries)
         while True:
-            assembler = Assembler()
+            assembler, stale = Assembler(), self._document.id
             try:
-                async for event in self._events(assembler):
-                    yield event
+                async with contextlib.aclosing(self._events(attempts.message(), assembler)) as events:
+                    async for event in events:
+                        yield event
                 return
             except grpc.RpcError as failed:
                 error = remote_error(failed, self._client.address)
             except asyncio.CancelledError:
-                if not self._cancelled:
+                if not self._cancelled.is_set():
                     raise
-                raise RemoteError(grpc.StatusCode.CANCELLED, "The edit was cancelled.") from None
-            if error.reason == DOCUMENT_NOT_FOUND and not reopened and not self._cancelled:
-                await self._document.reopen()
-                reopened = True
-            elif assembler.started or self._cancelled or not await self._client.pause(error, attempt):
-                raise error
-            attempt += 1
+                raise cancelled() from None
+            if self._cancelled.is_set():
+                raise cancelled()
+            step = attempts.after(error, assembler.started)
+            if step is Next.RAISE:
+                raise lost_on_the_way(error, self._client.address) if assembler.started else error
+            if step is Next.REOPEN:
+                await self._document.reopen(stale)
+            if step is Next.WAIT and not await self._client.pause(error, self._cancelled):
+                raise cancelled()
 
-    async def _events(self, assembler: Assembler) -> AsyncIterator[Event]:
-        self._call = self._client.stream("Render", self._request.message(self._document.id), self._timeout)
-        if self._cancelled:
+    async def _events(self, message: v1.RenderRequest, assembler: Assembler) -> AsyncGenerator[Event, None]:
+        self._call = self._client.stream("Render", message, self._timeout)
+        if self._cancelled.is_set():
             self._call.cancel()
         try:
             async for response in self._call:
+                if not assembler.started:
+                    self.revision = response.revision
+                    self._document.memory.accepted(self._request, response.revision)
                 for event in assembler.feed(response):
-                    self.revision = assembler.revision
                     if not isinstance(event, LabelMap):
                         yield event
         finally:

@@ -3,79 +3,85 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import threading
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge.errors import DOCUMENT_NOT_FOUND, RemoteError, remote_error
-from layoutbrush.plugin_bridge.events import Assembler, Event, LabelMap, Result
+from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractEdit, EditOptions
+from layoutbrush.plugin_bridge.connection import Tls, channel, diagnose
+from layoutbrush.plugin_bridge.errors import DOCUMENT_NOT_FOUND, RemoteError, ended_early, remote_error
+from layoutbrush.plugin_bridge.events import Assembler, Event, LabelMap
+from layoutbrush.plugin_bridge.memory import Attempts, Memory, Next, cancelled, lost_on_the_way, worth_waiting
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import (
     EditRequest,
     Reference,
-    Source,
     Step,
     Steps,
     describe,
     document_layers,
-    open_steps,
+    lacking,
     upload_steps,
 )
 
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
 R = TypeVar("R")
-LONGEST_WAIT = 30.0
-"""Seconds: a server that asks for a longer pause before a retry is not waited for."""
 
 
-class Client:
+class Client(AbstractClient):
     """A connection to one server.
 
     `address`: host:port. `token`: where the server wants one. `timeout`: seconds for calls other than edits. `retries`:
-    how often a call that a busy server sent away is tried again, after the pause that it asked for.
+    how often a call that a busy server sent away is tried again, after the pause that it asked for. `tls`: True, or the
+    certificate authorities to trust as PEM.
     """
 
     def __init__(
-        self, address: str = "127.0.0.1:50051", token: str = "", timeout: float = 60.0, retries: int = 3
+        self,
+        address: str = "127.0.0.1:50051",
+        token: str = "",
+        timeout: float = 60.0,
+        retries: int = 3,
+        tls: Tls = False,
     ) -> None:
         self.address = address
         self.timeout = timeout
         self.retries = retries
+        self._tls = tls
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self._channel = grpc.insecure_channel(address)
+        self._channel = channel(address, tls)
         self._stub = v1.LayoutbrushServiceStub(self._channel)
+        self._closed = threading.Event()
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Close the connection; edits that still run are cancelled."""
+        """See `AbstractClient`."""
+        self._closed.set()
         self._channel.close()
 
     def info(self) -> v1.GetServerInfoResponse:
-        """What the server is: bundle, labels, limits, engines.
-
-        Raises:
-            RemoteError: it doesn't answer; the message is for people.
-        """
+        """See `AbstractClient`."""
         response: v1.GetServerInfoResponse = self.call(Step("GetServerInfo", v1.GetServerInfoRequest()))
         return response
 
-    def check(self) -> str:
-        """Test the connection; returns one sentence about the server.
-
-        Raises:
-            RemoteError: it doesn't answer; the message is for people.
-        """
-        return describe(self.info())
+    def check(self, needs: Sequence[str] = ()) -> str:
+        """See `AbstractClient`."""
+        try:
+            info = self.info()
+        except RemoteError as error:
+            if error.lost:
+                raise RemoteError(error.code, diagnose(self.address, self._tls)) from None
+            raise
+        if missing := lacking(info, needs):
+            raise too_old(self.address, missing)
+        return describe(info)
 
     def open(
         self,
@@ -86,11 +92,7 @@ class Client:
         exclude: Picture | None = None,
         references: Sequence[Reference] = (),
     ) -> Document:
-        """Upload a photo and what belongs to it. Without a label map the server finds one.
-
-        Raises:
-            RemoteError: the server refused; `field` names what is wrong.
-        """
+        """See `AbstractClient`."""
         return Document(self, document_layers(photo, label_map, mask, exclude, references))
 
     def call(self, step: Step) -> Any:
@@ -100,18 +102,23 @@ class Client:
             RemoteError: it failed.
         """
         method = getattr(self._stub, step.method)
-        for attempt in range(self.retries + 1):
+        for left in range(self.retries, -1, -1):
             try:
                 return method(step.request, timeout=self.timeout, metadata=self._metadata)
             except grpc.RpcError as failed:
                 error = remote_error(failed, self.address)
-            if not self.pause(error, attempt):
+            except ValueError:  # how grpcio says that the channel was closed
+                raise closed() from None
+            if not left or not worth_waiting(error) or not self.pause(error, self._closed):
                 raise error
         raise AssertionError("the last attempt returns or raises")
 
     def stream(self, method: str, request: Any, timeout: float | None) -> Any:
         """Start a streaming call of the contract."""
-        return getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
+        try:
+            return getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
+        except ValueError:
+            raise closed() from None
 
     def run(self, steps: Steps[R]) -> R:
         """Make the calls of a sequence."""
@@ -123,90 +130,74 @@ class Client:
             result: R = end.value
             return result
 
-    def pause(self, error: RemoteError, attempt: int) -> bool:
-        """Wait as the server asked; False where trying again makes no sense."""
-        wait = error.retry_after_s
-        if wait is None or wait > LONGEST_WAIT or attempt >= self.retries:
-            return False
-        time.sleep(wait)
-        return True
+    def pause(self, error: RemoteError, stop: threading.Event) -> bool:
+        """Wait as the server asked; False where `stop` was set meanwhile, or the client closed."""
+        ended = stop.wait(error.retry_after_s or 0.0)
+        return not ended and not self._closed.is_set()
 
 
-class Document:
+class Document(AbstractDocument):
     """A photo on the server. Opened again by itself when the server has forgotten it."""
 
     def __init__(self, client: Client, layers: list[v1.Layer]) -> None:
         self._client = client
-        self._layers = layers
-        self.id = client.run(open_steps(layers))
+        self._opening = threading.Lock()
+        self.memory = Memory(layers)
+        client.run(self.memory.open())
 
-    def __enter__(self) -> Document:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    @property
+    def id(self) -> str:  # type: ignore[override]  # it may change
+        """The server's name for the document."""
+        return self.memory.id
 
     def close(self) -> None:
-        """Let the server forget the document. Never raises: it forgets by itself, too."""
+        """See `AbstractDocument`."""
         with contextlib.suppress(RemoteError):
             self._client.call(Step("CloseDocument", v1.CloseDocumentRequest(document_id=self.id)))
 
-    def reopen(self) -> None:
-        """Upload the document again, for a server that has forgotten it."""
-        self.id = self._client.run(open_steps(self._layers))
+    def reopen(self, stale: str = "") -> None:
+        """Upload the document again, for a server that has forgotten it under the name `stale`."""
+        with self._opening:
+            if not stale or self.memory.id == stale:  # otherwise another thread was faster
+                self._client.run(self.memory.open())
 
     def put(self, kind: v1.LayerKind, picture: Picture, reference_id: str = "") -> None:
-        """Add or replace a layer.
-
-        Raises:
-            RemoteError: the server refused it; the document keeps what it had.
-        """
-        layer = picture.packed().layer(kind, reference_id)
-        self._client.run(upload_steps(self.id, layer))
-        others = [old for old in self._layers if (old.kind, old.reference_id) != (kind, reference_id)]
-        self._layers = [*others, layer]
+        """See `AbstractDocument`."""
+        layer, stale = picture.packed().layer(kind, reference_id), self.id
+        try:
+            self._client.run(upload_steps(stale, layer))
+        except RemoteError as error:
+            if error.reason != DOCUMENT_NOT_FOUND:
+                raise
+            self.reopen(stale)
+            self._client.run(upload_steps(self.id, layer))
+        self.memory.put(layer)
 
     def edit(
-        self,
-        label_map: Picture | None = None,
-        *,
-        tiles: Sequence[Picture] = (),
-        base_revision: int = 0,
-        mask: Picture | None = None,
-        bound: bool = False,
-        exclude: Picture | None = None,
-        sources: Sequence[Source] = (),
-        seed: int = 0,
-        grow: float | None = None,
-        previews: Sequence[str] = (),
-        preview_side: int = 0,
-        png: bool = False,
-        channels: str = "RGB",
-        supersede: bool = False,
-        timeout: float | None = None,
+        self, label_map: Picture | None = None, *, timeout: float | None = None, **options: Unpack[EditOptions]
     ) -> Edit:
-        """Edit the photo; returns an iterator of events whose last one is the `Result`.
-
-        `label_map`: the painted label map, or `tiles` of it, painted over the state `base_revision` (0 = the document's
-        label map). `mask`: what may change, or, with `bound`, bounds what the label maps change. `exclude`: what must
-        not be copied from. `grow`: share by which the difference is grown, None = 0.10. `previews`: "warped", "coarse".
-        `png`: layers come as PNG. `channels`: RGB, RGBA, BGR, BGRA. `supersede`: end earlier edits of this document.
-        `timeout`: seconds.
-        """
-        request = EditRequest(
-            label_map, tiles, base_revision, mask, bound, exclude, sources, seed, grow, previews, preview_side, png,
-            channels, supersede,
-        )  # fmt: skip
-        return Edit(self._client, self, request, timeout)
+        """See `AbstractDocument`."""
+        return Edit(self._client, self, EditRequest(label_map, **options), timeout)
 
     def segment(self, store: bool = False, reference_id: str = "") -> Picture:
-        """Return the label map that the server finds (GRAY); `store`: it also becomes the document's.
+        """See `AbstractDocument`."""
+        stale = self.id
+        try:
+            found = self._segment(store, reference_id)
+        except RemoteError as error:
+            if error.reason != DOCUMENT_NOT_FOUND:
+                raise
+            self.reopen(stale)
+            found = self._segment(store, reference_id)
+        if store:
+            kind = v1.LAYER_KIND_REFERENCE_LABEL_MAP if reference_id else v1.LAYER_KIND_LABEL_MAP
+            self.memory.put(found.packed().layer(kind, reference_id))
+        return found
 
-        Raises:
-            RemoteError: the server can't.
-        """
+    def _segment(self, store: bool, reference_id: str) -> Picture:
         request = v1.SegmentRequest(document_id=self.id, reference_id=reference_id, store=store)
         assembler = Assembler()
         try:
@@ -216,11 +207,11 @@ class Document:
                         return event.picture
         except grpc.RpcError as failed:
             raise remote_error(failed, self._client.address) from None
-        raise RemoteError(grpc.StatusCode.DATA_LOSS, "The server ended the answer too early.")
+        raise ended_early()
 
 
-class Edit:
-    """An edit: iterate over its events, or take its `result`. Nothing is sent before the first event is asked for."""
+class Edit(AbstractEdit):
+    """See `AbstractEdit`."""
 
     def __init__(self, client: Client, document: Document, request: EditRequest, timeout: float | None) -> None:
         self._client = client
@@ -228,54 +219,55 @@ class Edit:
         self._request = request
         self._timeout = timeout
         self._call: Any = None
-        self._cancelled = False
-        self.revision = 0
-        """State of the edited label map that this edit shows; base of further tiles."""
+        self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """End the edit; its iterator raises RemoteError with code CANCELLED. From any thread."""
-        self._cancelled = True
+        """See `AbstractEdit`."""
+        self._cancelled.set()
         if self._call is not None:
             self._call.cancel()
 
-    def result(self) -> Result:
-        """Wait for the result, passing over all other events.
-
-        Raises:
-            RemoteError: there is none.
-        """
-        for event in self:
-            if isinstance(event, Result):
-                return event
-        raise RemoteError(grpc.StatusCode.DATA_LOSS, "The server ended the answer too early.")
-
     def __iter__(self) -> Iterator[Event]:
-        reopened = False
-        attempt = 0
+        attempts = Attempts(self._document.memory, self._request, self._client.retries)
         while True:
-            assembler = Assembler()
+            assembler, stale = Assembler(), self._document.id
             try:
-                yield from self._events(assembler)
+                yield from self._events(attempts.message(), assembler)
                 return
             except grpc.RpcError as failed:
                 error = remote_error(failed, self._client.address)
-            if error.reason == DOCUMENT_NOT_FOUND and not reopened and not self._cancelled:
-                self._document.reopen()
-                reopened = True
-            elif assembler.started or self._cancelled or not self._client.pause(error, attempt):
-                raise error
-            attempt += 1
+            if self._cancelled.is_set():
+                raise cancelled()
+            step = attempts.after(error, assembler.started)
+            if step is Next.RAISE:
+                raise lost_on_the_way(error, self._client.address) if assembler.started else error
+            if step is Next.REOPEN:
+                self._document.reopen(stale)
+            if step is Next.WAIT and not self._client.pause(error, self._cancelled):
+                raise cancelled()
 
-    def _events(self, assembler: Assembler) -> Iterator[Event]:
-        message = self._request.message(self._document.id)
+    def _events(self, message: v1.RenderRequest, assembler: Assembler) -> Iterator[Event]:
         self._call = self._client.stream("Render", message, self._timeout)
-        if self._cancelled:
+        if self._cancelled.is_set():
             self._call.cancel()
         try:
             for response in self._call:
+                if not assembler.started:
+                    self.revision = response.revision
+                    self._document.memory.accepted(self._request, response.revision)
                 for event in assembler.feed(response):
-                    self.revision = assembler.revision
                     if not isinstance(event, LabelMap):
                         yield event
         finally:
             self._call.cancel()  # does nothing to a call that has ended
+
+
+def closed() -> RemoteError:
+    """The error of a call on a client that was closed."""
+    return RemoteError(grpc.StatusCode.CANCELLED, "The connection was closed.")
+
+
+def too_old(address: str, missing: Sequence[str]) -> RemoteError:
+    """The error of a server without something that a plugin needs."""
+    text = f"The server at {address} is too old for this plugin: it lacks {', '.join(missing)}."
+    return RemoteError(grpc.StatusCode.UNIMPLEMENTED, f"{text} Update Layoutbrush there.")

@@ -77,25 +77,30 @@ def document_layers(
     return layers
 
 
-def open_steps(layers: Sequence[v1.Layer]) -> Steps[str]:
-    """The calls that open a document with these layers; returns its id."""
+def open_steps(layers: Sequence[v1.Layer]) -> Steps[tuple[str, v1.Bounds | None]]:
+    """The calls that open a document with these layers; returns its id and where its photo lies."""
     small = sum(len(layer.data) for layer in layers) <= INLINE_BYTES
     opened = yield Step("OpenDocument", v1.OpenDocumentRequest(layers=layers if small else ()))
     document_id: str = opened.document_id
+    states: list[v1.LayerState] = list(opened.layers)
     if not small:
         for layer in layers:
-            yield from upload_steps(document_id, layer)
-    return document_id
+            states.append((yield from upload_steps(document_id, layer)))  # noqa: PERF401  # it yields
+    photo = [state.bounds for state in states if state.kind == v1.LAYER_KIND_PHOTO and state.HasField("bounds")]
+    return document_id, photo[0] if photo else None
 
 
-def upload_steps(document_id: str, layer: v1.Layer) -> Steps[None]:
-    """The calls that put one layer into a document, part by part."""
+def upload_steps(document_id: str, layer: v1.Layer) -> Steps[v1.LayerState]:
+    """The calls that put one layer into a document, part by part; returns what the server holds then."""
     data = layer.data
+    state = v1.LayerState()
     for offset in range(0, max(1, len(data)), PART_BYTES):
         part = v1.Layer()
         part.CopyFrom(_without_data(layer))
         part.data, part.data_size = data[offset : offset + PART_BYTES], len(data)
-        yield Step("UploadLayer", v1.UploadLayerRequest(document_id=document_id, layer=part, offset=offset))
+        answer = yield Step("UploadLayer", v1.UploadLayerRequest(document_id=document_id, layer=part, offset=offset))
+        state = answer.layer
+    return state
 
 
 def _without_data(layer: v1.Layer) -> v1.Layer:
@@ -109,22 +114,36 @@ def _without_data(layer: v1.Layer) -> v1.Layer:
 
 @dataclass(frozen=True)
 class EditRequest:
-    """An edit as its caller wants it; see `Document.edit`."""
+    """An edit as its caller wants it."""
 
-    label_map: Picture | None
-    tiles: Sequence[Picture]
-    base_revision: int
-    mask: Picture | None
-    bound: bool
-    exclude: Picture | None
-    sources: Sequence[Source]
-    seed: int
-    grow: float | None
-    previews: Sequence[str]
-    preview_side: int
-    png: bool
-    channels: str
-    supersede: bool
+    label_map: Picture | None = None
+    """The painted label map, whole; or else `tiles`."""
+    tiles: Sequence[Picture] = ()
+    """What was painted over the state `base_revision`."""
+    base_revision: int = 0
+    """`revision` of an earlier edit; 0 = the document's label map."""
+    mask: Picture | None = None
+    """What may change, instead of where the label maps differ."""
+    bound: bool = False
+    """`mask` only bounds what the label maps change."""
+    exclude: Picture | None = None
+    """What must not be copied from."""
+    sources: Sequence[Source] = ()
+    """Where the texture of labels or regions comes from."""
+    seed: int = 0
+    """0 to 2147483647; the same seed and edit give the same pixels."""
+    grow: float | None = None
+    """Share by which the difference of the label maps is grown; None = 0.10."""
+    previews: Sequence[str] = ()
+    """"warped", "coarse"."""
+    preview_side: int = 0
+    """Longer side of previews, pixels; 0 = the server's choice."""
+    png: bool = False
+    """Layers come as PNG."""
+    channels: str = "RGB"
+    """RGB, RGBA, BGR or BGRA; the alpha of the result is its mask."""
+    supersede: bool = False
+    """End earlier edits of this document."""
 
     def message(self, document_id: str) -> v1.RenderRequest:
         """The edit as a message."""
@@ -157,6 +176,11 @@ class EditRequest:
             channel_order=f"CHANNEL_ORDER_{self.channels}",
             supersede=self.supersede,
         )
+
+
+def lacking(info: v1.GetServerInfoResponse, needs: Sequence[str]) -> list[str]:
+    """Those of the capabilities that a server doesn't have, or has never heard of."""
+    return [need for need in needs if not getattr(info.capabilities, need, False)]
 
 
 def describe(info: v1.GetServerInfoResponse) -> str:

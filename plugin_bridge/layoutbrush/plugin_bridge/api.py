@@ -1,0 +1,160 @@
+"""What a plugin needs of a client, as abstract classes: the real one and the mock are both of these.
+
+A plugin that takes an `AbstractClient` is tested without a server (`mock.MockClient`) and without an editor.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, TypedDict
+
+from layoutbrush import v1
+from layoutbrush.plugin_bridge.errors import ended_early
+from layoutbrush.plugin_bridge.events import Event, Result
+from layoutbrush.plugin_bridge.picture import Picture
+from layoutbrush.plugin_bridge.requests import Reference, Source
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+
+class EditOptions(TypedDict, total=False):
+    """How an edit is made; see the fields of `requests.EditRequest`."""
+
+    tiles: Sequence[Picture]
+    base_revision: int
+    mask: Picture | None
+    bound: bool
+    exclude: Picture | None
+    sources: Sequence[Source]
+    seed: int
+    grow: float | None
+    previews: Sequence[str]
+    preview_side: int
+    png: bool
+    channels: str
+    supersede: bool
+
+
+class AbstractClient(ABC):
+    """A connection to one server. Safe to use from several threads."""
+
+    def __enter__(self) -> AbstractClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; edits that still run end, and nothing is waited for any more."""
+
+    @abstractmethod
+    def info(self) -> v1.GetServerInfoResponse:
+        """What the server is: bundle, labels, limits, engines.
+
+        Raises:
+            RemoteError: it doesn't answer; the message is for people.
+        """
+
+    @abstractmethod
+    def check(self, needs: Sequence[str] = ()) -> str:
+        """Test the connection; returns one sentence about the server.
+
+        `needs`: capabilities that the plugin can't do without, such as "polling" or "references".
+
+        Raises:
+            RemoteError: one sentence says why it can't be used: nothing listens there, no such machine, TLS on one side
+                only, an unknown certificate, a missing token, an older server.
+        """
+
+    @abstractmethod
+    def open(
+        self,
+        photo: Picture,
+        label_map: Picture | None = None,
+        *,
+        mask: Picture | None = None,
+        exclude: Picture | None = None,
+        references: Sequence[Reference] = (),
+    ) -> AbstractDocument:
+        """Upload a photo and what belongs to it. Without a label map the server finds one.
+
+        Raises:
+            RemoteError: the server refused; `field` names what is wrong.
+        """
+
+
+class AbstractDocument(ABC):
+    """A photo on the server."""
+
+    id: str
+
+    def __enter__(self) -> AbstractDocument:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let the server forget the document. Never raises: it forgets by itself, too."""
+
+    @abstractmethod
+    def put(self, kind: v1.LayerKind, picture: Picture, reference_id: str = "") -> None:
+        """Add or replace a layer.
+
+        Raises:
+            RemoteError: the server refused it; the document keeps what it had.
+        """
+
+    @abstractmethod
+    def edit(
+        self, label_map: Picture | None = None, *, timeout: float | None = None, **options: Unpack[EditOptions]
+    ) -> AbstractEdit:
+        """Edit the photo; returns an iterator of events whose last one is the `Result`.
+
+        `label_map`: the painted label map. `timeout`: seconds. `options`: see `requests.EditRequest`.
+        """
+
+    @abstractmethod
+    def segment(self, store: bool = False, reference_id: str = "") -> Picture:
+        """Return the label map that the server finds (GRAY); `store`: it also becomes the document's.
+
+        Raises:
+            RemoteError: the server can't.
+        """
+
+
+class AbstractEdit(ABC):
+    """An edit: iterate over its events, or take its `result`. Nothing is sent before the first event is asked for.
+
+    `revision`: state of the edited label map that this edit shows; base of further tiles.
+    """
+
+    revision: int = 0
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Event]:
+        """The events; raises RemoteError where there is no result."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """End the edit; its iterator then raises RemoteError with code CANCELLED. From any thread."""
+
+    def result(self) -> Result:
+        """Wait for the result, passing over all other events.
+
+        Raises:
+            RemoteError: there is none.
+        """
+        for event in self:
+            if isinstance(event, Result):
+                return event
+        raise ended_early()
