@@ -39,8 +39,8 @@ class Config:
     threads: int = 0
     """Cores for the networks, shared by all edits at a time; 0 = all."""
 
-    provider: Literal["auto", "cpu", "cuda"] = "auto"
-    """What runs the networks."""
+    provider: Literal["auto", "tensorrt", "cuda", "cpu"] = "auto"
+    """What runs the networks. `auto`: the first of the others that works here, with the next one behind it."""
 
     workers: int = 1
     """Edits worked on at a time; further ones wait in a queue of bounded length."""
