@@ -7,7 +7,9 @@ import type { LabelMap, Photo } from "../model/types";
 import type { Backend, BackendDocument, RunOptions, ServerInfo } from "./backend";
 import { Calls, type CallsOptions } from "./calls";
 import { RemoteDocument } from "./remote_document";
+import { serverInfo } from "./server_info";
 import { currentToken } from "./token";
+import { photoLayer } from "./wire";
 
 export interface ConnectOptions extends CallsOptions {
   /** Instead of the page's own; tests give one. */
@@ -55,36 +57,26 @@ export function connectBackend(options: ConnectOptions = {}): Backend {
   const remote = { packed: !isNear(address) };
   // A photo that was segmented is on the server already.
   const segmented = new WeakMap<Photo, RemoteDocument>();
+  const documentOf = (photo: Photo) => {
+    const { width, height } = photo;
+    const subject = { width, height, layer: (packed: boolean) => photoLayer(photo, packed) };
+    return segmented.get(photo) ?? new RemoteDocument(calls, subject, remote);
+  };
 
   return {
     async check(signal?: AbortSignal): Promise<ServerInfo> {
-      const info = await calls.call((service) => service.getServerInfo({}, signal ? { signal } : {}), signal);
-      const { bundle, limits, capabilities } = info;
-      return {
-        version: info.serverVersion,
-        bundle: `${bundle?.name ?? ""} ${bundle?.version ?? ""}`.trim(),
-        labels: (bundle?.labels ?? []).map(({ id, name, color }) => ({
-          id,
-          name,
-          color: [color?.red ?? 0, color?.green ?? 0, color?.blue ?? 0] as const,
-        })),
-        maxSide: limits?.maxSide ?? 0,
-        maxLayerPixels: Number(limits?.maxLayerPixels ?? 0n),
-        minSide: limits?.minSide ?? 0,
-        segmentation: capabilities?.segmentation ?? false,
-        references: capabilities?.references ?? false,
-      };
+      return serverInfo(await calls.call((service) => service.getServerInfo({}, signal ? { signal } : {}), signal));
     },
 
     async segment(photo: Photo, run: RunOptions = {}): Promise<LabelMap> {
-      const document = segmented.get(photo) ?? new RemoteDocument(calls, photo, remote);
+      const document = documentOf(photo);
       segmented.set(photo, document);
       await document.open(null, run);
       return document.segment(run);
     },
 
     async open(photo: Photo, labels: LabelMap, run: RunOptions = {}): Promise<BackendDocument> {
-      const document = segmented.get(photo) ?? new RemoteDocument(calls, photo, remote);
+      const document = documentOf(photo);
       segmented.delete(photo);
       await document.open(labels, run);
       return document;

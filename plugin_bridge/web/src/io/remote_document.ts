@@ -2,14 +2,13 @@
 
 import { create } from "@bufbuild/protobuf";
 
-import { EMPTY, intersect, isEmpty, union, whole, type Rect } from "../model/geometry";
-import type { LabelMap, Photo, RenderResult } from "../model/types";
+import { EMPTY, intersect, isEmpty, union, whole, type Extent, type Rect } from "../model/geometry";
+import type { LabelMap, RenderResult } from "../model/types";
 import { BackendError, type BackendDocument, type RenderRequest, type RunOptions } from "./backend";
 import type { Calls } from "./calls";
-import { LayerKind, LayerSchema, type Layer } from "./gen/layoutbrush/v1/layers_pb";
+import { Encoding, LayerKind, LayerSchema, type Layer } from "./gen/layoutbrush/v1/layers_pb";
 import { EditSchema, PreviewKind, type Edit, type RenderResponse } from "./gen/layoutbrush/v1/render_pb";
-import { Encoding } from "./gen/layoutbrush/v1/layers_pb";
-import { Assembler, broken, cropped, difference, photoLayer, pictureOf, planeLayer, planeOf } from "./wire";
+import { Assembler, broken, cropped, difference, pictureOf, planeLayer, planeOf } from "./wire";
 
 /** Bytes of a layer in one message. */
 export const PART_BYTES = 2 << 20;
@@ -37,6 +36,11 @@ export interface RemoteOptions {
   readonly packed: boolean;
 }
 
+/** What is uploaded: a photo, or a host's own pixels. */
+export interface Subject extends Extent {
+  layer(packed: boolean): Promise<Layer>;
+}
+
 export class RemoteDocument implements BackendDocument {
   private id: Promise<string> | null = null;
   private labels: LabelMap | null = null;
@@ -48,13 +52,13 @@ export class RemoteDocument implements BackendDocument {
 
   constructor(
     private readonly calls: Calls,
-    private readonly photo: Photo,
+    private readonly subject: Subject,
     private readonly options: RemoteOptions,
   ) {}
 
   /** Uploads what the server doesn't hold yet. */
   async open(labels: LabelMap | null, options: RunOptions = {}): Promise<void> {
-    if (labels && (labels.width !== this.photo.width || labels.height !== this.photo.height)) {
+    if (labels && (labels.width !== this.subject.width || labels.height !== this.subject.height)) {
       throw new BackendError("refused", "The label map has another size than the photo.", 0, "INVALID_ARGUMENT");
     }
     const added = labels && this.id ? labels : null;
@@ -139,8 +143,8 @@ export class RemoteDocument implements BackendDocument {
   }
 
   private async upstairs(options: RunOptions): Promise<string> {
-    const { calls, photo, labels } = this;
-    const layers = [await photoLayer(photo, this.options.packed)];
+    const { calls, subject, labels } = this;
+    const layers = [await subject.layer(this.options.packed)];
     if (labels) layers.push(await planeLayer(LayerKind.LABEL_MAP, whole(labels), labels.ids));
     const total = layers.reduce((sum, layer) => sum + layer.data.length, 0);
     const inline = total <= INLINE_BYTES;
@@ -173,7 +177,7 @@ export class RemoteDocument implements BackendDocument {
 
   /** What to change: only the tile that differs from what the server holds, or all of the map. */
   private async edit(ids: Uint8Array, exclude: Uint8Array | null, tiles: boolean): Promise<Edit> {
-    const extent = { width: this.photo.width, height: this.photo.height };
+    const extent = { width: this.subject.width, height: this.subject.height };
     const edit = create(EditSchema);
     const kind = LayerKind.EDITED_LABEL_MAP;
     if (tiles && this.known) {
