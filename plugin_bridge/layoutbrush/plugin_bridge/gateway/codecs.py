@@ -13,8 +13,8 @@ from connectrpc.errors import ConnectError
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
-MAX_JSON_BYTES = 4 << 20
-"""Pixels as base64 in JSON would hold up everyone else's events; they travel as binary messages."""
+MAX_JSON_BYTES = 256 << 10
+"""Reading long JSON would hold up everyone else's events; pixels travel as binary messages."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class JsonCodec:
             ConnectError: it is too long, or no such message.
         """
         if len(data) > MAX_JSON_BYTES:
-            text = f"JSON messages have at most {MAX_JSON_BYTES >> 20} MiB here; send pixels as binary messages."
+            text = f"JSON messages have at most {MAX_JSON_BYTES >> 10} KiB here; send pixels as binary messages."
             raise ConnectError(Code.RESOURCE_EXHAUSTED, text)
         try:
             message = json_format.Parse(bytes(data), message_class(), ignore_unknown_fields=True)

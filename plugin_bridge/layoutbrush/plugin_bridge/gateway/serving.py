@@ -22,7 +22,6 @@ from layoutbrush.plugin_bridge.gateway.samples import installed_samples
 
 GRACE_SECONDS = 3.0
 """How long open connections may last once the gateway stops."""
-_HEADER_SECONDS = 10.0
 _UNLIMITED = -1
 _BACKLOG = 100
 _LOG = logging.getLogger("layoutbrush.gateway")
@@ -63,7 +62,7 @@ async def gateway(
     calls = Forwarder(channel, max_message_bytes)
     app = Guard(_either(calls, pages or Pages(samples=installed_samples())), names, origins, patience)
     stop = asyncio.Event()
-    config = _config(listener, certificate, key)
+    config = _config(listener, certificate, key, (patience or Patience()).head_seconds)
     task = asyncio.create_task(serve(cast("Any", app), config, shutdown_trigger=stop.wait))
     try:
         yield url
@@ -100,7 +99,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _config(listener: socket.socket, certificate: str, key: str) -> Config:
+def _config(listener: socket.socket, certificate: str, key: str, head_seconds: float) -> Config:
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]  # hypercorn's from here on
     config.certfile, config.keyfile = certificate or None, key or None
@@ -108,6 +107,6 @@ def _config(listener: socket.socket, certificate: str, key: str) -> Config:
     _LOG.setLevel(logging.WARNING)  # hypercorn tells of its start by itself, in words of its own
     config.include_server_header = False
     config.graceful_timeout = GRACE_SECONDS
-    config.keep_alive_timeout = _HEADER_SECONDS  # also bounds the time that a request's headers may take
-    config.ssl_handshake_timeout = _HEADER_SECONDS
+    config.keep_alive_timeout = head_seconds
+    config.ssl_handshake_timeout = head_seconds
     return config
