@@ -34,7 +34,7 @@ def sampler(kind: str, photos: Collection | None = None, **changes: object) -> T
 
 
 def tasks(kind: str, count: int = 16, **changes: float) -> list[Task]:
-    drawn = sampler(kind, **changes)
+    drawn = sampler(kind, None, **changes)
     return [task for task in (drawn.task(0, i) for i in range(count)) if task.kind == kind]
 
 
