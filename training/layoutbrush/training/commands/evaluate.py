@@ -6,6 +6,13 @@ network (--weights); which network it was stands in the table.
 
     layoutbrush evaluate tasks --outputs ours=out/ours telea=out/telea --weights weights --out report
     layoutbrush evaluate tasks --bundle scenes --weights weights --out report
+
+With --tables it writes the full comparison instead: Tables 1 to 3 with intervals, paired differences, plots, sheets.
+A row is a folder of pictures, `bundle:NAME`, `untrained` (the warp without training) or a weight file:
+
+    layoutbrush evaluate tasks --tables --weights weights --segmentation segmentation.safetensors \\
+        --rows telea=tools/telea guided=tools/guided warp=untrained vanilla=runs/vanilla/refine.safetensors \\
+        full=runs/full/refine.safetensors scenes=bundle:scenes --warp warp.safetensors --out report
 """
 
 from __future__ import annotations
@@ -54,6 +61,18 @@ class Config:
     """Seed of the edits of --bundle."""
     shown: int = 12
     """Tasks on each contact sheet."""
+    tables: bool = False
+    """Write Tables 1 to 3 of the rows, with --out."""
+    rows: tuple[str, ...] = ()
+    """Rows of the tables, NAME=FOLDER, NAME=bundle:BUNDLE, NAME=untrained or NAME=FILE.safetensors."""
+    subjects: tuple[str, ...] = ()
+    """Rows whose paired differences to all others are shown; by default the last row."""
+    warp: Path | None = None
+    """Weights of the warp under refiners and methods with sparse attention; without them the warp without training."""
+    segmentation: Path | None = None
+    """Weights of a segmentation network, as a second judge that was trained otherwise."""
+    set_backend: Literal["same", "squeezenet", "alexnet", "vgg16", "inception"] = "same"
+    """Feature network of FID and KID; `same`: the one of LPIPS."""
 
 
 def run(config: Config) -> int:
@@ -64,6 +83,7 @@ def run(config: Config) -> int:
         from layoutbrush.runtime.errors import LayoutbrushError
         from layoutbrush.training.data.photo import DataError
         from layoutbrush.training.metrics.features import FeatureError
+        from layoutbrush.training.trainer.weights import WeightsError
     except ImportError as error:
         print(
             f"Evaluating needs the extra: pip install 'layoutbrush[training]' ({error.name} is missing).",
@@ -72,15 +92,18 @@ def run(config: Config) -> int:
         return 2
     if config.threads:
         torch.set_num_threads(config.threads)
-    if not config.outputs and not config.bundle:
+    if config.tables and (not config.rows or config.out is None):
+        print("--tables needs --rows and --out.", file=sys.stderr)
+        return 2
+    if not config.tables and not config.outputs and not config.bundle:
         print("Nothing to score: give --outputs NAME=FOLDER or --bundle NAME.", file=sys.stderr)
         return 2
     if config.bundle and config.out is None:
         print("--bundle writes its pictures under --out: give it too.", file=sys.stderr)
         return 2
     try:
-        return _evaluate(config)
-    except (DataError, FeatureError, LayoutbrushError) as error:
+        return _tables(config) if config.tables else _evaluate(config)
+    except (DataError, FeatureError, LayoutbrushError, WeightsError) as error:
         print(str(error), file=sys.stderr)
         return 1
 
@@ -111,11 +134,48 @@ def _evaluate(config: Config) -> int:
         write_bytes(config.out / "scores.csv", to_csv(rows, scorer.metrics).encode())
         write_bytes(config.out / "scores.json", to_json(rows, facts).encode())
         _write_sheets(config, config.out, names, columns, {row.task: row.set for row in rows})
+    _complain(problems)
+    return 1 if problems else 0
+
+
+def _tables(config: Config) -> int:
+    from layoutbrush.training.data.photo import DataError
+    from layoutbrush.training.metrics.harness import Harness
+    from layoutbrush.training.metrics.judges import Judges
+    from layoutbrush.training.metrics.rows import parse_row
+    from layoutbrush.training.metrics.tables_text import Facts
+    from layoutbrush.training.metrics.tasks import task_names
+
+    out = config.out or Path()
+    rows = [parse_row(word) for word in config.rows]
+    if len({row.name for row in rows}) < len(rows):
+        raise DataError("two rows have one name")
+    subjects = config.subjects or (rows[-1].name,)
+    unknown = sorted(set(subjects) - {row.name for row in rows})
+    if unknown:
+        raise DataError(f"no row is called {', '.join(unknown)}")
+    names = task_names(config.tasks, config.sets)
+    judges = Judges(config.weights, config.backend, config.set_backend, config.segmentation)
+    harness = Harness(
+        config.tasks, names, rows, out, subjects, config.warp, threads=config.threads, seed=config.seed,
+        shown=config.shown,
+    )  # fmt: skip
+    with _progress("judging", len(names)) as advance:
+        verdicts, problems = harness.judge(judges, advance)
+    trained = [row.name for row in rows if row.trained] if judges.names["perceptual"] == "squeezenet" else []
+    facts = Facts(judges.names, {row.name: row.describe() for row in rows}, trained)
+    with _progress("resampling", len(set(verdicts.sets.values())) + 2) as advance:
+        harness.write(verdicts, facts, advance)
+    print(f"{len(names)} tasks, {len(rows)} rows: {out / 'tables.md'}")
+    _complain(problems)
+    return 1 if problems else 0
+
+
+def _complain(problems: Sequence[str]) -> None:
     for problem in problems[:20]:
         print(problem, file=sys.stderr)
     if len(problems) > 20:
         print(f"... and {len(problems) - 20} more.", file=sys.stderr)
-    return 1 if problems else 0
 
 
 def _run_bundle(config: Config, out: Path, names: Sequence[str]) -> tuple[Output, dict[str, float]]:

@@ -29,6 +29,8 @@ METHODS: dict[str, Method] = {
     "dense": Method(
         "dense attention at 1/4", "CoCosNet (Zhang et al., CVPR 2020)", layout=True, warp="dense", semantic=False
     ),
-    "sparse": Method("vanilla + sparse attention", "the patent's ablation", layout=True, warp="sparse", semantic=False),
-    "full": Method("full", "the patent", layout=True, warp="sparse", semantic=True),
+    "sparse": Method(
+        "vanilla + sparse attention", "the patent's middle rung", layout=True, warp="sparse", semantic=False
+    ),
+    "full": Method("full: with the visual-semantic encoder", "the patent", layout=True, warp="sparse", semantic=True),
 }

@@ -44,6 +44,36 @@ def parse_output(word: str) -> Output:
     return Output(name if equals else folder.name, folder)
 
 
+class BundlePainter:
+    """Runs a bundle's edits; raises LayoutbrushError when it can't be opened or an edit is refused."""
+
+    def __init__(self, bundle: str, threads: int = 0, seed: int = 0) -> None:
+        from layoutbrush.runtime.pipeline import open_editor
+
+        self._editor, self._seed = open_editor(bundle, threads), seed
+        self._sums: dict[str, list[float]] = {}
+
+    def paint(self, task: EvaluationTask) -> UInt8:
+        """The edited picture, (H, W, 3) uint8, the input outside the mask."""
+        from layoutbrush.runtime.pipeline import EditRequest, Result
+
+        request = EditRequest(edited=task.edited, mask=task.mask, exclude=task.exclude, seed=self._seed, previews=())
+        picture = task.image.copy()
+        for event in self._editor.edit(self._editor.open(task.image, task.layout), request, lambda: False):
+            if isinstance(event, Result):
+                place = event.layer.bounds
+                inside = picture[place.y : place.y + place.height, place.x : place.x + place.width]
+                np.copyto(inside, event.layer.pixels[..., :3], where=event.mask[..., None])
+                for stage, value in event.timings.items():
+                    self._sums.setdefault(stage, []).append(value)
+        return picture
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Mean milliseconds by stage of what was painted so far."""
+        return {stage: float(np.mean(values)) for stage, values in self._sums.items()}
+
+
 @dataclass
 class BundleRun:
     """Runs a bundle's edits over tasks and writes their pictures; `timings` holds the mean milliseconds by stage."""
@@ -58,22 +88,9 @@ class BundleRun:
 
         Raises LayoutbrushError when the bundle can't be opened or an edit is refused.
         """
-        from layoutbrush.runtime.pipeline import EditRequest, Result, open_editor
-
-        editor = open_editor(self.bundle, self.threads)
-        sums: dict[str, list[float]] = {}
+        painter = BundlePainter(self.bundle, self.threads, self.seed)
         for name in names:
-            task = read_task(tasks, name)
-            request = EditRequest(edited=task.edited, mask=task.mask, exclude=task.exclude, seed=self.seed, previews=())
-            picture = task.image.copy()
-            for event in editor.edit(editor.open(task.image, task.layout), request, lambda: False):
-                if isinstance(event, Result):
-                    place = event.layer.bounds
-                    inside = picture[place.y : place.y + place.height, place.x : place.x + place.width]
-                    np.copyto(inside, event.layer.pixels[..., :3], where=event.mask[..., None])
-                    for stage, value in event.timings.items():
-                        sums.setdefault(stage, []).append(value)
-            write(folder / f"{name}.png", picture)
+            write(folder / f"{name}.png", painter.paint(read_task(tasks, name)))
             advance()
-        self.timings = {stage: float(np.mean(values)) for stage, values in sums.items()}
+        self.timings = painter.timings
         return Output(folder.name, folder)
