@@ -112,11 +112,12 @@ def test_labels_and_selection(session: Session, server: ServerThread, editor: Sc
     selection[5:9, 6:11] = 255
     chosen = Picture.gray(selection.tobytes(), WIDTH, HEIGHT)
     wishes = Wishes(MaskUse.SELECTION)
-    session.generate(address, "a", Snapshot(photo(), None, labels=labelled.labels, selection=chosen, wishes=wishes))
-    message = poll(session, Finished, Failed)
-    assert isinstance(message, Finished)
-    picture = message.result.picture
-    assert (picture.x, picture.y, picture.width, picture.height) == (6, 5, 5, 4)
+    for labels in (labelled.labels, None):
+        session.generate(address, "a", Snapshot(photo(), None, labels=labels, selection=chosen, wishes=wishes))
+        message = poll(session, Finished, Failed)
+        assert isinstance(message, Finished)
+        picture = message.result.picture
+        assert (picture.x, picture.y, picture.width, picture.height) == (6, 5, 5, 4)
 
 
 @pytest.mark.parametrize(

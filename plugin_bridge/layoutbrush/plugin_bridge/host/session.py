@@ -216,6 +216,7 @@ def _painted_ids(snapshot: Snapshot, palette: Palette, remote: Remote) -> bytes 
     if snapshot.painted is None:
         if snapshot.wishes.mask_use is MaskUse.CHANGED:
             raise HostProblem("There is no label layer yet. Make one, and repaint what shall change.")
+        _before(snapshot, remote)  # the server then has the labels that the photo keeps
         return None
     photo = snapshot.photo
     reading = label_layer.read(
