@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from krita import Krita, Selection
+from krita import InfoObject, Krita, Selection
 from PyQt5.QtCore import QByteArray, QCoreApplication
 
 OUT = Path(os.environ.get("OUT", "."))
@@ -192,6 +192,9 @@ def scenario() -> None:
             facts += [opaque_bounds(deep, made)]
         deep.setModified(False)
         deep.close()
+
+    # Layered files for `layoutbrush edit-file`.
+    FACTS["exported"] = [document.exportImage(str(OUT / f"layered.{kind}"), InfoObject()) for kind in ("psd", "ora")]
     document.setModified(False)
     controller.close()
 

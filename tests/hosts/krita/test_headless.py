@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from layoutbrush.plugin_bridge import Client, Picture, Result
+from layoutbrush.plugin_bridge.commands import edit_file
+from layoutbrush.plugin_bridge.commands.layered_edit import open_layered
 from layoutbrush.plugin_bridge.host import label_layer
 from layoutbrush.plugin_bridge.host.palette import Palette
 
@@ -157,3 +159,43 @@ def test_other_depths_are_converted_or_refused(facts: dict[str, Any]) -> None:
         _, status, depth, model, own_depth, bounds = depths[name]
         assert told in status and "8-bit sRGB" in status and depth == "U8" and f"{model} {own_depth}" == name
         assert bounds[0] <= 20 and bounds[1] <= 21 and bounds[2] >= 69 and bounds[3] >= 60
+
+
+@pytest.mark.parametrize("kind", ["psd", "ora"])
+def test_layered_files_of_krita_are_edited_and_opened_again(
+    kind: str, facts: dict[str, Any], home: Home, server: str, out: Path, tmp_path: Path
+) -> None:
+    """Krita writes a file, `layoutbrush edit-file` adds a layer, Krita shows it clear outside of its mask."""
+    assert facts["exported"] == [True, True]
+    source, edited = out / f"layered.{kind}", tmp_path / f"edited.{kind}"
+    before = open_layered(source)
+    config = edit_file.Config(source, edited, seed=3, name="By file", server=server)
+    assert edit_file.run(config) == 0
+    file = open_layered(edited)
+    photo, new = file.layers[0], file.layers[1]
+    assert new.name == "By file" and len(file.layers) == len(before.layers) + 1
+    wanted = file.pixels(new)
+    if kind == "psd":
+        psd_tools = pytest.importorskip("psd_tools", reason="psd-tools is not installed (extra `dev`)")
+        layer = psd_tools.PSDImage.open(edited)[1]
+        mask = np.zeros(wanted.shape[:2], np.uint8)
+        mask[layer.mask.top : layer.mask.bottom, layer.mask.left : layer.mask.right] = np.asarray(layer.mask.topil())
+        wanted[..., 3] = mask
+    assert 0 < (wanted[..., 3] == 255).sum() < wanted[..., 3].size
+    done = home.run(
+        ["kritarunner", "-s", "inside_open", "-f", "main"],
+        QT_QPA_PLATFORM="offscreen",
+        PYTHONPATH=str(Path(__file__).parent),
+        FILES=str(edited),
+        OUT=str(tmp_path),
+    )
+    width, height, layers = home.facts(tmp_path, done)[str(edited)]
+    assert (width, height) == (file.width, file.height)
+    assert [name for name, *_ in layers][:2] == [photo.name, "By file"]
+    assert len(layers) == len(file.layers)
+    _, _, masks, picture = layers[1]
+    shown = np.frombuffer((tmp_path / picture).read_bytes(), np.uint8).reshape(height, width, 4)
+    visible = wanted[..., 3] == 255
+    assert (shown[..., 3] == wanted[..., 3]).all()
+    assert (shown[visible][:, 2::-1] == wanted[visible][:, :3]).all()
+    assert masks == (["transparencymask"] if kind == "psd" else [])
