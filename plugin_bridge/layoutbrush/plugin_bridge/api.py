@@ -14,7 +14,7 @@ from layoutbrush import v1
 from layoutbrush.plugin_bridge.errors import ended_early
 from layoutbrush.plugin_bridge.events import Event, Result
 from layoutbrush.plugin_bridge.picture import Picture
-from layoutbrush.plugin_bridge.requests import Reference, Source
+from layoutbrush.plugin_bridge.requests import Reference, Source, objection
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -71,6 +71,16 @@ class AbstractClient(ABC):
             RemoteError: one sentence says why it can't be used: nothing listens there, no such machine, TLS on one side
                 only, an unknown certificate, a missing token, an older server.
         """
+
+    def objection(self, width: int, height: int) -> str:
+        """Why the server wouldn't take a photo of that size, for people; empty where it would.
+
+        To be asked before a large canvas is read out of an editor.
+
+        Raises:
+            RemoteError: it doesn't answer.
+        """
+        return objection(self.info().limits, width, height)
 
     @abstractmethod
     def open(

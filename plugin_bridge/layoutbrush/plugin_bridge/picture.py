@@ -50,6 +50,13 @@ class Picture:
         return cls(data, width, height, "GRAY", "UINT8", x, y)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels; of a file as its header says, before any orientation; 0, 0 without one."""
+        if self.width and self.height:
+            return self.width, self.height
+        return _png_size(self.data) if self.encoding == "PNG" else _jpeg_size(self.data)
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(rows, columns, channels) of raw pixels in `data`; (0, 0, 0) for a file."""
         if self.encoding != "RAW":
@@ -99,6 +106,25 @@ class Picture:
             pixel_width=layer.pixels.width if reduced else bounds.width,
             pixel_height=layer.pixels.height if reduced else bounds.height,
         )
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    if len(data) < 24 or data[12:16] != b"IHDR":
+        return 0, 0
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """From the frame header: the first of the markers C0 to CF that isn't a table (C4, C8, CC)."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        at += 1 if marker == 0xFF else 2 + length
+    return 0, 0
 
 
 def _png(data: bytes, width: int, height: int) -> bytes:

@@ -178,6 +178,17 @@ class EditRequest:
         )
 
 
+def objection(limits: v1.Limits, width: int, height: int) -> str:
+    """Why a server with these limits wouldn't take a photo of that size, for people; empty where it would."""
+    if max(width, height) > limits.max_side:
+        return f"The picture is {width} x {height}; this server takes at most {limits.max_side} pixels a side."
+    if width * height > limits.max_layer_pixels:
+        return f"The picture has {width * height} pixels; this server takes at most {limits.max_layer_pixels}."
+    if min(width, height) < limits.min_side:
+        return f"The picture is {width} x {height}; this server wants at least {limits.min_side} pixels a side."
+    return ""
+
+
 def lacking(info: v1.GetServerInfoResponse, needs: Sequence[str]) -> list[str]:
     """Those of the capabilities that a server doesn't have, or has never heard of."""
     return [need for need in needs if not getattr(info.capabilities, need, False)]

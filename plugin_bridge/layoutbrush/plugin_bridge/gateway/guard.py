@@ -31,8 +31,8 @@ class Patience:
     """How long the rest of a request is waited for.
 
     `head_seconds`: for its headers, and for the next request on a connection that is kept. `piece_seconds`: between two
-    pieces of a body. `least_rate`: bytes a second on the whole, once `piece_seconds` have passed. `calls`: requests at a
-    time; further ones are sent away.
+    pieces of a body. `least_rate`: bytes a second on the whole, once `piece_seconds` have passed. `calls`: requests at
+    a time; further ones are sent away.
     """
 
     head_seconds: float = 10.0

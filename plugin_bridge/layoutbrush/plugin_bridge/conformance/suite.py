@@ -1,0 +1,8 @@
+"""All checks of a server, in the order in which they are made."""
+
+from __future__ import annotations
+
+from layoutbrush.plugin_bridge.conformance import flow_checks, server_checks
+from layoutbrush.plugin_bridge.conformance.checks import CHECKS
+
+__all__ = ["CHECKS", "flow_checks", "server_checks"]
