@@ -16,8 +16,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from .conftest import HERE, run
+from ..conftest import run_tool
 
+HERE = Path(__file__).resolve().parent
 KINDS = ("opaque", "clear")
 KRITA_SECONDS = 120
 
@@ -58,7 +59,7 @@ def exchange(node_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     _write_pngs(folder / "read")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     (folder / "read" / "profile.icc").write_bytes(profile)
-    done = run([str(node_tools / "vitest"), "run", "test/io/exchange.test.ts"], LAYOUTBRUSH_EXCHANGE=str(folder))
+    done = run_tool([str(node_tools / "vitest"), "run", "test/io/exchange.test.ts"], LAYOUTBRUSH_EXCHANGE=str(folder))
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import WEB, run
+from ..conftest import WEB, run_tool
 
 GENERATED = Path("src/io/gen")
 
@@ -21,7 +21,7 @@ def test_generating_again_makes_no_difference(node_tools: Path, tmp_path: Path) 
     template = (WEB / "buf.gen.yaml").read_text().replace("node_modules/.bin/protoc-gen-es", str(plugin))
     (tmp_path / "buf.gen.yaml").write_text(template)
     command = ["buf", "generate", str(WEB / "../../proto"), "--template", str(tmp_path / "buf.gen.yaml")]
-    done = run([*command, "--output", str(tmp_path)])
+    done = run_tool([*command, "--output", str(tmp_path)])
     assert done.returncode == 0, done.stderr
     made = {path.relative_to(tmp_path / GENERATED) for path in (tmp_path / GENERATED).rglob("*.ts")}
     kept = {path.relative_to(WEB / GENERATED) for path in (WEB / GENERATED).rglob("*.ts")}

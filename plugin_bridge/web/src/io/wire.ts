@@ -31,6 +31,12 @@ function bounds(rect: Rect) {
   return create(BoundsSchema, { x: rect.x, y: rect.y, width: rect.width, height: rect.height });
 }
 
+/** Pixels as a host has them; rows follow each other without a gap. */
+export function rawLayer(kind: LayerKind, rect: Rect, data: Uint8Array, channelOrder: ChannelOrder, dataType: DataType): Layer {
+  const format = create(PixelFormatSchema, { channelOrder, dataType });
+  return create(LayerSchema, { kind, bounds: bounds(rect), encoding: Encoding.RAW, format, data });
+}
+
 async function layer(
   kind: LayerKind,
   rect: Rect,
@@ -38,14 +44,12 @@ async function layer(
   channels: 1 | 3 | 4,
   packed: boolean,
 ): Promise<Layer> {
-  const place = { kind, bounds: bounds(rect) };
   if (packed) {
     const data = await writePng(pixels, rect.width, rect.height, channels);
-    return create(LayerSchema, { ...place, encoding: Encoding.PNG, data });
+    return create(LayerSchema, { kind, bounds: bounds(rect), encoding: Encoding.PNG, data });
   }
   const order = { 1: ChannelOrder.GRAY, 3: ChannelOrder.RGB, 4: ChannelOrder.RGBA }[channels];
-  const format = create(PixelFormatSchema, { channelOrder: order, dataType: DataType.UINT8 });
-  return create(LayerSchema, { ...place, encoding: Encoding.RAW, format, data: pixels });
+  return rawLayer(kind, rect, pixels, order, DataType.UINT8);
 }
 
 /** One byte a pixel: a label map or a mask of `rect`. `data`: rect.width x rect.height bytes. */
