@@ -1,5 +1,14 @@
 /** Starts the page. */
 
 import { render } from "preact";
+import "./styles/tokens.css";
+import "./styles/controls.css";
+import "./styles/page.css";
+import "./styles/start.css";
+import { App } from "./ui/app";
+import { exposeHooks } from "./ui/hooks";
+import { session } from "./ui/session";
 
-render(<main>Layoutbrush</main>, document.getElementById("app")!);
+exposeHooks(session);
+render(<App />, document.getElementById("app")!);
+void session.start();

@@ -1,0 +1,251 @@
+/** The page's one session: the server, the photo that is open, what is said to the user, and the draft that is kept. */
+
+import { effect, signal, type Signal } from "@preact/signals";
+import { dropDraft, loadDraft, saveDraft } from "../io/autosave";
+import { BackendError, type Backend } from "../io/backend";
+import { readPhoto } from "../io/photo_file";
+import { PROJECT_ENDING, readProject } from "../io/project_file";
+import { sendingRefusal, sendingWarning } from "../io/size_warning";
+import { Workspace } from "../tools/workspace";
+import { Document } from "./document";
+import { FALLBACK_LABELS } from "./labels";
+import { Live, type Activity } from "./live";
+import { Server } from "./server";
+import { UNKNOWN, type Label, type LabelMap, type Photo, type Project } from "./types";
+
+export interface Toast {
+  readonly id: number;
+  readonly text: string;
+  readonly kind: "note" | "error";
+}
+
+export interface Question {
+  readonly text: string;
+  readonly yes: string;
+  readonly answer: (yes: boolean) => void;
+}
+
+/** Milliseconds after the last change until the draft is written. */
+const DRAFT_PAUSE = 1200;
+
+export class Session {
+  readonly server: Server;
+  readonly bench: Signal<Workspace | null> = signal(null);
+  /** A photo on its way in: reading, finding labels. */
+  readonly opening: Signal<Activity | null> = signal(null);
+  readonly toasts: Signal<readonly Toast[]> = signal([]);
+  readonly question: Signal<Question | null> = signal(null);
+  /** For screen readers. */
+  readonly said = signal("");
+  /** When the draft was written last; null: not yet. */
+  readonly saved: Signal<Date | null> = signal(null);
+  private toastCount = 0;
+  private running: AbortController | null = null;
+  private draftTimer: ReturnType<typeof setTimeout> | null = null;
+  private stopDraft: (() => void) | null = null;
+
+  constructor(readonly backend: Backend) {
+    this.server = new Server(backend);
+  }
+
+  /** Connects, and goes on with what was open when the page was left. */
+  async start(): Promise<void> {
+    void this.server.connect();
+    this.opening.value = { stage: "Looking for unsaved work", done: null };
+    try {
+      const draft = await loadDraft();
+      if (draft) {
+        this.adopt(Document.of(draft));
+        this.toast(`Back where you left off: ${draft.photo.name}`);
+      }
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.opening.value = null;
+    }
+  }
+
+  say = (message: string): void => {
+    this.said.value = message;
+  };
+
+  toast = (text: string, kind: Toast["kind"] = "note"): void => {
+    const id = ++this.toastCount;
+    this.toasts.value = [...this.toasts.value.filter((toast) => toast.text !== text).slice(-2), { id, text, kind }];
+    if (kind === "note") setTimeout(() => this.dismiss(id), 5000);
+  };
+
+  dismiss(id: number): void {
+    this.toasts.value = this.toasts.value.filter((toast) => toast.id !== id);
+  }
+
+  fail(error: unknown): void {
+    if (error instanceof DOMException && error.name === "AbortError") return;
+    this.toast(error instanceof Error ? error.message : String(error), "error");
+  }
+
+  ask(text: string, yes: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.question.value = {
+        text,
+        yes,
+        answer: (said) => {
+          this.question.value = null;
+          resolve(said);
+        },
+      };
+    });
+  }
+
+  /** Opens a photo or a project file. */
+  async open(file: Blob, name: string): Promise<void> {
+    await this.while("Reading the file", async (signal) => {
+      if (name.endsWith(PROJECT_ENDING)) this.adopt(Document.of(await readProject(file)));
+      else await this.openPhoto(await readPhoto(file, name), signal);
+    });
+  }
+
+  async openSample(load: () => Promise<Photo>): Promise<void> {
+    await this.while("Fetching the sample", async (signal) => this.openPhoto(await load(), signal));
+  }
+
+  cancelOpening(): void {
+    this.running?.abort();
+  }
+
+  private async while(stage: string, what: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    this.running?.abort();
+    const running = new AbortController();
+    this.running = running;
+    this.opening.value = { stage, done: null };
+    try {
+      await what(running.signal);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      if (this.running === running) {
+        this.running = null;
+        this.opening.value = null;
+      }
+    }
+  }
+
+  private async openPhoto(photo: Photo, signal: AbortSignal): Promise<void> {
+    const info = this.server.info.value;
+    const refusal = info && sendingRefusal(photo, info);
+    if (refusal) throw new Error(refusal);
+    const warning = sendingWarning(photo);
+    if (warning && !(await this.ask(warning, "Send"))) return;
+    const original = await this.segmented(photo, signal);
+    signal.throwIfAborted();
+    this.adopt(new Document(photo, this.labels(), original));
+    for (const note of photo.notes ?? []) this.toast(note);
+  }
+
+  /** The photo's label map; unknown everywhere where no server finds one. */
+  async segmented(photo: Photo, signal: AbortSignal): Promise<LabelMap> {
+    this.opening.value = { stage: "Finding what the photo holds", done: null };
+    try {
+      return await this.backend.segment(photo, {
+        signal,
+        onEvent: (event) => {
+          if (event.type === "progress") this.opening.value = { stage: "Finding what the photo holds", done: event.done };
+          if (event.type === "queued" && event.position > 0) {
+            this.opening.value = { stage: `Waiting, place ${event.position} in the queue`, done: null };
+          }
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof BackendError) || !["offline", "denied"].includes(error.kind)) throw error;
+      this.server.lose(error);
+      this.toast("The labels are unknown until the server answers. You can paint meanwhile.");
+      const ids = new Uint8Array(photo.width * photo.height).fill(UNKNOWN);
+      return { width: photo.width, height: photo.height, ids };
+    }
+  }
+
+  /** The server's labels, or those of the bundle that ships. */
+  private labels(): readonly Label[] {
+    const known = this.server.info.value?.labels;
+    if (known?.length) return known;
+    return FALLBACK_LABELS;
+  }
+
+  /** Finds the labels anew; what was painted stays painted. Undo starts afresh. */
+  async segmentAgain(): Promise<void> {
+    const bench = this.bench.value;
+    if (!bench) return;
+    await this.while("Finding what the photo holds", async (signal) => {
+      const before = bench.document.project();
+      const original = await this.segmented(before.photo, signal);
+      signal.throwIfAborted();
+      const ids = original.ids.slice();
+      for (let i = 0; i < ids.length; i++) {
+        if (before.edited.ids[i] !== before.original.ids[i]) ids[i] = before.edited.ids[i]!;
+      }
+      this.adopt(new Document(before.photo, this.labels(), original, { ...before, edited: { ...original, ids } }));
+    });
+  }
+
+  private adopt(document: Document): void {
+    this.bench.value?.close();
+    this.stopDraft?.();
+    const live = new Live(document, this.server, (message) => this.toast(message, "error"));
+    this.bench.value = new Workspace(document, live, this.say);
+    this.watchDraft(document);
+    const unknown = document.original.ids.every((id) => id === UNKNOWN);
+    if (unknown) this.segmentWhenFound(document);
+    this.say(`Opened ${document.photo.name}, ${document.photo.width} by ${document.photo.height} pixels`);
+  }
+
+  /** A photo opened without a server gets its labels when one answers. */
+  private segmentWhenFound(document: Document): void {
+    const stop = effect(() => {
+      const mine = this.bench.value?.document === document;
+      const found = this.server.link.value === "online";
+      if (mine && !found) return;
+      queueMicrotask(() => {
+        stop();
+        if (mine) void this.segmentAgain();
+      });
+    });
+  }
+
+  private watchDraft(document: Document): void {
+    this.stopDraft = effect(() => {
+      void [document.mapState.value, document.layers.value, document.references.value, document.placements.value];
+      void document.seed.value;
+      if (this.draftTimer !== null) clearTimeout(this.draftTimer);
+      this.draftTimer = setTimeout(() => void this.writeDraft(), DRAFT_PAUSE);
+    });
+  }
+
+  /** Writes the draft now. */
+  async writeDraft(): Promise<void> {
+    if (this.draftTimer !== null) clearTimeout(this.draftTimer);
+    this.draftTimer = null;
+    const project = this.project();
+    if (!project) return;
+    try {
+      await saveDraft(project);
+      this.saved.value = new Date();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  project(): Project | null {
+    return this.bench.value?.document.project() ?? null;
+  }
+
+  /** Back to the start; the draft is forgotten. */
+  async close(): Promise<void> {
+    this.stopDraft?.();
+    this.stopDraft = null;
+    if (this.draftTimer !== null) clearTimeout(this.draftTimer);
+    this.bench.value?.close();
+    this.bench.value = null;
+    this.saved.value = null;
+    await dropDraft().catch(() => undefined);
+  }
+}
