@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,12 @@ def test_a_method_trains_by_processor_time_and_comes_back(kind: str, cache: Path
         set=words, threads=1, evaluations=1, tensorboard=False, precision="32-true",
     )  # fmt: skip
     assert train.run(config) == 0
-    network = load_comparator(tmp_path / "run" / "checkpoints" / "step-0000003" / "refine.safetensors")
+    made = tmp_path / "run" / "checkpoints" / "step-0000003" / "refine.safetensors"
+    again = replace(config, run=tmp_path / "again", initial=(f"refine={made}",), steps=1)
+    assert train.run(again) == 0
+    network = load_comparator(made)
+    more = load_comparator(tmp_path / "again" / "checkpoints" / "step-0000001" / "refine.safetensors")
+    assert (more.refine.embed.weight - network.refine.embed.weight).abs().max() < 0.01  # it went on from there
     assert network.kind == kind
     assert refined(network).shape == (1, 3, 64, 64)
 

@@ -29,6 +29,7 @@ from layoutbrush.training.stages.options import OptionError
 from layoutbrush.training.stages.refine_evaluation import SHOWN, masked_psnr, to_picture
 from layoutbrush.training.stages.warp_cache import WarpCache, open_caches
 from layoutbrush.training.trainer.stage import Batch, Context, DataOptions, Optimization, Report
+from layoutbrush.training.trainer.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,13 @@ class ComparatorStage(adversarial.AdversarialStage):
         if self.method.semantic and not settings.semantic:
             raise OptionError(f"{settings.kind} needs the weights of a visual-semantic encoder: semantic=FILE")
         settings = replace(settings, semantic=settings.semantic if self.method.semantic else "")
-        super().__init__(settings, data, caches, judge)
+        initial = dict(data.initial)
+        start = initial.pop("refine", None)
+        super().__init__(settings, replace(data, initial=initial), caches, judge)
         torch.manual_seed(data.seed + 2)
         self.comparator = Comparator(settings.kind, self.network)
+        if start is not None:
+            load_weights(start, self.comparator)
         self.modules = {**self.modules, "refine": self.comparator}
         self._validation = caches[1]
         self._distance: Lpips | None = None if data.weights is None else load_lpips(data.weights)
