@@ -131,7 +131,7 @@ def test_a_page_that_was_not_built_says_how(server: ServerThread, tmp_path: Path
     with GatewayThread(server.address, pages=Pages(tmp_path / "nothing")) as web:
         answer = ask(web, "GET", "/")
         assert answer.status == 503
-        assert b"npm" in answer.body
+        assert b"make web" in answer.body
         assert info(web).status == 200
 
 

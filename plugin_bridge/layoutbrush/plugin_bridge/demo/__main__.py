@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import util
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,8 @@ def run(config: Config) -> int:
     write_png(config.out / "contact_sheet.png", np.asarray(contact_sheet(list(pictures.values()), lines)))
     print(*lines, sep="\n")
     print(f"Pictures: {config.out.resolve()} (start with contact_sheet.png)")
+    if util.find_spec("hypercorn") is not None:  # the extra web
+        print(f"Paint yourself: {Path(sys.executable).with_name('layoutbrush')} serve --web --open")
     return 0
 
 

@@ -49,7 +49,7 @@ NOT_BUILT = """<!doctype html>
 <h1>The editor page was not built</h1>
 <p>The server runs, and plugins can use it. To have the editor here as well, install Node 20 or newer and, in the
 checkout, run</p>
-<pre>cd plugin_bridge/web &amp;&amp; npm ci &amp;&amp; npm run build</pre>
+<pre>make web</pre>
 <p>then reload this page. A released wheel holds the page already.</p>
 """
 
