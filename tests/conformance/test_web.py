@@ -227,8 +227,10 @@ def test_tls_for_both(tmp_path: Path) -> None:
             server.address, certificate=str(certificate), key=str(key), credentials=credentials
         ) as running:
             assert running.url.startswith("https://")
-            for transport in (native, ConnectTransport(running.url, roots=roots)):
-                assert transport.call("GetServerInfo", v1.GetServerInfoRequest()).bundle.name == "scripted"
+            over_http2 = GrpcTransport(running.address, roots=roots)  # gRPC is spoken on the web's port, too
+            for transport in (native, over_http2, ConnectTransport(running.url, roots=roots)):
+                document = open_document(transport)
+                assert list(transport.stream("Render", render_request(document)))[-1].HasField("result")
                 transport.close()
             stranger = http.client.HTTPSConnection(running.address, context=ssl.create_default_context())
             with pytest.raises(ssl.SSLError):
