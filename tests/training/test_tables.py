@@ -190,6 +190,7 @@ def test_the_whole_harness(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
     made = {path.name for path in out.iterdir()}
     assert {"tables.md", "tables.json", "scores.csv", "plot-1.png", "plot-2.png"} <= made
     assert {"sheet-R-toy.png", "sheet-M-toy.png"} <= made
+    assert np.asarray(Image.open(out / "sheet-M-toy.png")).shape == (18 + 2 * 52 + 4, 4 + 7 * 52, 3)
     facts = json.loads((out / "tables.json").read_text())
     inside = facts["reconstruction"][0]["figures"]
     assert inside["exact"]["psnr_m"]["mean"] == 60

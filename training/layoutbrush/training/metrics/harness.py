@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from layoutbrush.training.data.cv import UInt8
 from layoutbrush.training.data.labels import colorize
 from layoutbrush.training.data.photo import DataError
@@ -102,7 +104,8 @@ class Harness:
             pictures = [run.output.picture(task) for run in runs]
             line = [tinted(task.image, task.mask), colorize(task.edited), *pictures, task.truth]
             lines.append([halved(picture) for picture in line])
-        return captioned(lines, captions)
+        width = max(picture.shape[1] for line in lines for picture in line)
+        return captioned([[widened(picture, width) for picture in line] for line in lines], captions)
 
 
 def halved(picture: UInt8) -> UInt8:
@@ -111,3 +114,9 @@ def halved(picture: UInt8) -> UInt8:
     blocks = picture[:height, :width].reshape(height // 2, 2, width // 2, 2, 3)
     mean: UInt8 = blocks.mean((1, 3)).round().astype("uint8")
     return mean
+
+
+def widened(picture: UInt8, width: int) -> UInt8:
+    """(H, W, 3) uint8 -> (H, width, 3), white on the right: the columns of a sheet stand below their captions."""
+    frame = ((0, 0), (0, width - picture.shape[1]), (0, 0))
+    return np.pad(picture, frame, constant_values=255)
