@@ -9,7 +9,6 @@ is that of the system on Linux distributions).
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,19 +40,13 @@ def run(config: Config) -> int:
 
 def _pack(config: Config) -> int:
     from layoutbrush.plugin_bridge.commands import packing
-    from layoutbrush.plugin_bridge.commands.files import Problem
-
-    if not re.fullmatch(r"3\.\d+", config.python) or int(config.python.split(".")[1]) < 10:
-        raise Problem("--python is a version such as 3.11, and at least 3.10.")
-    platform = config.platform or packing.own_platform()
 
     def members() -> Iterator[packing.Member]:
         yield from packing.folder_members(packing.host_folder("krita") / NAME, f"{NAME}/")
         yield f"{NAME}.desktop", (packing.host_folder("krita") / f"{NAME}.desktop").read_bytes()
         yield f"{NAME}/LICENSE", packing.licence()
-        for path, data in packing.vendor(config.python, platform):
-            yield f"{NAME}/vendor/{path}", data
+        yield from packing.vendor(config.python, config.platform, f"{NAME}/vendor/")
 
-    size = packing.write_zip(config.out, members())
-    print(f"{config.out}: {size / 1e6:.1f} MB, for Python {config.python} on {platform}")
+    told = packing.write_zip(config.out, members())
+    print(f"{told}, for Python {config.python} on {config.platform or packing.own_platform()}")
     return 0

@@ -6,13 +6,15 @@ that runs this they are taken from its own installation; for any other one pip f
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata, resources
 from pathlib import Path, PurePosixPath
 
@@ -53,24 +55,29 @@ def own_platform() -> str:
     return "linux-arm" if "aarch64" in sysconfig.get_platform() else "linux"
 
 
-def vendor(python: str, platform: str) -> Iterator[Member]:
-    """What a plug-in carries besides its own code, for a Python such as "3.11" on a platform.
+def vendor(python: str, platform: str, prefix: str) -> Iterator[Member]:
+    """What a plug-in carries besides its own code, below `prefix`.
+
+    `python`: such as "3.11", at least 3.10. `platform`: see `_PLATFORMS`; empty = this machine's.
 
     Raises:
         Problem: the libraries can't be had for it.
     """
-    for portion in ("v1", "plugin_bridge"):
-        yield from _ours(portion)
-    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    if (python, platform) == (here, own_platform()):
-        for name in VENDORED:
-            yield from _installed(name)
-    else:
-        yield from _fetched(python, platform)
+    if not re.fullmatch(r"3\.\d+", python) or int(python.split(".")[1]) < 10:
+        raise Problem("--python is a version such as 3.11, and at least 3.10.")
+    if platform and platform not in _PLATFORMS:
+        raise Problem(f"--platform is one of {', '.join(_PLATFORMS)}.")
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}", own_platform()
+    wanted = python, platform or own_platform()
+    libraries = _fetched(*wanted) if wanted != here else (file for name in VENDORED for file in _installed(name))
+    for path, data in itertools.chain(_ours("v1"), _ours("plugin_bridge"), libraries):
+        yield prefix + path, data
 
 
-def write_zip(path: Path, members: Iterator[Member]) -> int:
-    """Write a zip, whole or not at all, the same bytes for the same members; returns its size in bytes.
+def write_zip(path: Path, members: Iterator[Member], programs: Sequence[str] = ()) -> str:
+    """Write a zip, whole or not at all, the same bytes for the same members; returns its name and size in words.
+
+    `programs`: members that can be executed once they are unpacked.
 
     Raises:
         FileProblem: the folder can't be written to.
@@ -84,7 +91,8 @@ def write_zip(path: Path, members: Iterator[Member]) -> int:
             with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name in sorted([*folders, *files]):  # Krita looks for the entry of the folder itself
                     info = zipfile.ZipInfo(name, _EPOCH)
-                    info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
+                    mode = 0o100755 if name in programs else 0o100644
+                    info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else mode << 16
                     info.compress_type = zipfile.ZIP_STORED if name.endswith("/") else zipfile.ZIP_DEFLATED
                     archive.writestr(info, files.get(name, b""))
             Path(draft).chmod(0o644)
@@ -93,7 +101,7 @@ def write_zip(path: Path, members: Iterator[Member]) -> int:
             Path(draft).unlink(missing_ok=True)
     except OSError as error:
         raise FileProblem(f"{path} can't be written: {error.strerror or 'no room or no permission'}.") from error
-    return path.stat().st_size
+    return f"{path}: {path.stat().st_size / 1e6:.1f} MB"
 
 
 def folder_members(folder: Path, prefix: str) -> Iterator[Member]:
@@ -135,8 +143,6 @@ def _installed(name: str) -> Iterator[Member]:
 
 
 def _fetched(python: str, platform: str) -> Iterator[Member]:
-    if platform not in _PLATFORMS:
-        raise Problem(f"--platform is one of {', '.join(_PLATFORMS)}.")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
         command += ["--python-version", python, "--implementation", "cp", "--dest", folder]
