@@ -55,8 +55,8 @@ export class Live {
         if (key !== this.current || (online && this.stale.peek())) queueMicrotask(() => this.sync());
       }),
     );
-    // A project that was opened again and whose last result was not kept.
-    if (!document.layers.peek().some((layer) => !layer.kept) && document.differs()) {
+    // A project that was painted on and never rendered; one with results comes back as it was.
+    if (document.layers.peek().length === 0 && document.differs()) {
       this.stale.value = true;
       queueMicrotask(() => this.sync());
     }
