@@ -8,11 +8,13 @@ import json
 import random
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
 pytest.importorskip("connectrpc", reason="the extra web isn't installed")
@@ -24,7 +26,7 @@ from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.gateway.guard import Patience
 from layoutbrush.plugin_bridge.gateway.testing import GatewayThread
 from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ServerThread, scripted_backend
+from layoutbrush.runtime.testing import ServerThread, raw_layer, scripted_backend
 
 LIMIT = 2 << 20
 UNARY = ("application/proto", "application/json", "application/grpc-web+proto")
@@ -224,3 +226,27 @@ def test_too_many_at_a_time_are_sent_away(web: GatewayThread) -> None:
     finally:
         for link in links:
             link.close()
+
+
+def test_who_does_not_read_the_answer_is_given_up() -> None:
+    """The render is let go of, and the document can be forgotten, while the reader still holds the connection."""
+    side = 3000
+    photo = np.zeros((side, side, 3), np.uint8)
+    with (
+        ServerThread(scripted_backend(), ServerOptions(port=0)) as server,
+        GatewayThread(server.address, patience=Patience(read_seconds=0.5)) as web,
+    ):
+        transport = ConnectTransport(web.url)
+        layers = [raw_layer(v1.LAYER_KIND_PHOTO, photo), raw_layer(v1.LAYER_KIND_MASK, photo[..., 0] + 255)]
+        document = transport.call("OpenDocument", v1.OpenDocumentRequest(layers=layers)).document_id
+        stream = transport.stream("Render", v1.RenderRequest(document_id=document))
+        assert server.running is not None
+        store = server.running.core.store
+        with store.use(document) as held:
+            end = time.monotonic() + 20
+            while held.users > 1 or not server.running.core.admission.idle:
+                assert time.monotonic() < end, "it was not given up"
+                time.sleep(0.01)
+        with pytest.raises(RemoteError):
+            list(stream)
+        transport.close()

@@ -31,13 +31,14 @@ class Patience:
     """How long the rest of a request is waited for.
 
     `head_seconds`: for its headers, and for the next request on a connection that is kept. `piece_seconds`: between two
-    pieces of a body. `least_rate`: bytes a second on the whole, once `piece_seconds` have passed. `calls`: requests at
-    a time; further ones are sent away.
+    pieces of a body. `least_rate`: bytes a second on the whole, once `piece_seconds` have passed. `read_seconds`: for
+    the client to take a piece of the answer. `calls`: requests at a time; further ones are sent away.
     """
 
     head_seconds: float = 10.0
     piece_seconds: float = 20.0
     least_rate: float = 8192.0
+    read_seconds: float = 60.0
     calls: int = 128
 
 
@@ -104,7 +105,8 @@ class Guard:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), *extra]}
-            await send(message)
+            async with asyncio.timeout(self._patience.read_seconds):
+                await send(message)
 
         self._running += 1
         try:

@@ -17,7 +17,7 @@ from hypercorn.config import Config
 from layoutbrush.plugin_bridge.gateway.asgi import App, Receive, Scope, Send
 from layoutbrush.plugin_bridge.gateway.forward import Forwarder
 from layoutbrush.plugin_bridge.gateway.guard import Guard, Patience
-from layoutbrush.plugin_bridge.gateway.pages import Pages
+from layoutbrush.plugin_bridge.gateway.pages import PAGE, Pages
 from layoutbrush.plugin_bridge.gateway.samples import installed_samples
 
 GRACE_SECONDS = 3.0
@@ -52,6 +52,8 @@ async def gateway(
         OSError: the address can't be listened on.
     """
     listener = _listen(host, port)
+    if pages is None and not (PAGE / "index.html").is_file():
+        _LOG.warning("the editor page was not built (make web); plugins can be served all the same")
     shown = f"[{host}]" if ":" in host else host
     url = f"{'https' if certificate else 'http'}://{shown}:{listener.getsockname()[1]}/"
     options = [("grpc.max_receive_message_length", _UNLIMITED), ("grpc.max_send_message_length", _UNLIMITED)]
