@@ -12,7 +12,7 @@ import torch
 
 from layoutbrush.training.models.contextual_attention import ContextualAttention
 from layoutbrush.training.models.discriminator import Discriminator, DiscriminatorConfig
-from layoutbrush.training.models.refine import Refine, RefineConfig
+from layoutbrush.training.models.refine import Refine, RefineConfig, shrink, with_colours_of
 from layoutbrush.training.models.refine_file import load_refine
 from layoutbrush.training.models.spade import subpixel_conv
 from layoutbrush.training.models.visual_semantic import VisualSemanticEncoder
@@ -49,7 +49,7 @@ def _inputs(batch: int = 2, height: int = 64, width: int = 80) -> Inputs:
 def network() -> Refine:
     torch.manual_seed(0)
     encoder = VisualSemanticEncoder((4, 6, 8, 10))
-    return Refine(RefineConfig(**{**SMALL.__dict__, "semantic": (4, 6, 8, 10)}), encoder)
+    return Refine(RefineConfig(**{**SMALL.__dict__, "semantic": (4, 6, 8, 10), "split": 8}), encoder)
 
 
 def test_refine_paints_only_inside_the_mask(network: Refine) -> None:
@@ -123,6 +123,29 @@ def test_refine_without_its_options() -> None:
     plain = Refine(RefineConfig(**{**SMALL.__dict__, "attention": False})).eval()
     with torch.no_grad():
         assert torch.isfinite(plain(*_inputs())[1]).all()
+
+
+def test_colours_of_the_coarse_picture_and_detail_of_the_fine_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    detail = torch.rand(1, 3, 64, 64, generator=generator) - 0.5
+    detail = detail - torch.nn.functional.interpolate(shrink(detail, 8), scale_factor=8.0)  # no mean in any square
+    coarse, hole = torch.full((1, 3, 64, 64), 0.3), torch.zeros(1, 1, 64, 64)
+    hole[..., :40] = 1
+    found = with_colours_of(detail + 0.7, coarse, hole, 8)
+    assert torch.allclose(found[..., :40], (detail + 0.3)[..., :40], atol=1e-5)  # up to the rim
+    assert torch.equal(found[..., 40:], (detail + 0.7)[..., 40:])
+    assert torch.allclose(with_colours_of(coarse, coarse, hole, 8), coarse)
+
+
+def test_split_can_be_changed_when_weights_are_loaded(network: Refine, tmp_path: Path) -> None:
+    save_weights(tmp_path / "refine.safetensors", network)
+    other = load_refine(tmp_path / "refine.safetensors", split=0)
+    assert other.config.split == 0
+    with torch.no_grad():
+        coarse, refined = network.eval()(*_inputs())
+        same, moved = other(*_inputs())
+    assert torch.equal(coarse, same)
+    assert not torch.equal(refined, moved)
 
 
 def test_encoder_and_channels_go_together() -> None:

@@ -31,7 +31,8 @@ class RefineConfig:
     ``encoder``: channels at 1/2, 1/4, 1/8; ``coarse`` and ``fine``: of the decoders at 1/8, 1/4, 1/2; ``semantic``:
     channels of the visual-semantic features f1..f4 at 1/2, 1/4, 1/8, 1/16, empty to do without; ``attention`` False:
     without contextual attention; ``detail``: channels at full resolution; ``noise``: channels of fixed noise that the
-    fine decoder sees, out of which it can make texture that doesn't repeat like a weave.
+    fine decoder sees, out of which it can make texture that doesn't repeat like a weave; ``split``: side in pixels of
+    the squares whose mean colour the fine picture takes from the coarse one, 0: from none.
     """
 
     labels: int = 15
@@ -44,6 +45,7 @@ class RefineConfig:
     attention: bool = True
     detail: int = 12
     noise: int = 1
+    split: int = 0
 
     def scaled(self, factor: float) -> RefineConfig:
         """The same with every width times ``factor``, in multiples of 4."""
@@ -73,6 +75,18 @@ def gated(head: Tensor, warped: Tensor) -> Tensor:
     gate = torch.sigmoid(head[:, 3:] + GATE_BIAS)
     color = torch.tanh(head[:, :3])
     return gate * (warped + REACH * color) + (1 - gate) * color
+
+
+def with_colours_of(fine: Tensor, coarse: Tensor, hole: Tensor, side: int) -> Tensor:
+    """``fine`` with the low frequencies of ``coarse`` inside the hole; pictures (B, 3, H, W), hole (B, 1, H, W).
+
+    What is trained to look right drifts in colour, what is trained to be near is right in colour and blurred: each
+    gives what it is good at. Low frequencies are the mean colours of squares of ``side`` pixels, bilinear in between,
+    over the pixels of the hole alone (normalised convolution).
+    """
+    means = shrink(torch.cat([(coarse - fine) * hole, hole], 1), side)
+    spread = F.interpolate(means, scale_factor=float(side), mode="bilinear", align_corners=False)
+    return fine + spread[:, :3] / spread[:, 3:].clamp_min(1e-3) * hole
 
 
 class NoiseTile(nn.Module):
@@ -245,8 +259,10 @@ class Refine(nn.Module):
         noise = self.noise(hole)
         near = torch.cat([first, xw, hole, noise], 1)
         head = self.fine(torch.cat([first, xw, layout, noise], 1), near, handed, layouts)
-        refined = self._picture(gated(head.float(), xw), image, keep)
-        return coarse, refined
+        painted = gated(head.float(), xw)
+        if self.config.split:
+            painted = with_colours_of(painted, first.detach(), hole, self.config.split)
+        return coarse, self._picture(painted, image, keep)
 
     def _semantic(self, warped: Tensor) -> tuple[Tensor, ...]:
         if self.visual_semantic is None:

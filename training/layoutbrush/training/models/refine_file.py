@@ -41,12 +41,13 @@ def new_refine(arguments: Mapping[str, Any]) -> Refine:
     return Refine(config, new_visual_semantic(arguments["visual_semantic"]) if config.semantic else None)
 
 
-def load_refine(path: Path) -> Refine:
+def load_refine(path: Path, **changes: Any) -> Refine:
     """A refiner in eval mode, its visual-semantic encoder included, from ``refine.safetensors`` and its ``.json``.
 
-    Raises WeightsError.
+    ``changes``: fields of the config that shall be others. Raises WeightsError.
     """
-    network = new_refine(stored_arguments(path))
+    arguments = stored_arguments(path)
+    network = new_refine({**arguments, "config": {**arguments["config"], **changes}})
     load_weights(path, network)
     network.eval()
     return network

@@ -39,10 +39,11 @@ class Settings:
     ``rate``: of Adam at its height, after ``warm`` steps, falling to ``end`` of it; ``coarse_share``: share of the
     run in which only the coarse picture is trained; ``confidence_drop``: share of tasks that hide the warp's
     confidence; ``semantic``: weights of a visual-semantic encoder ("": without); ``attention``: contextual attention;
-    ``width``: factor on the network's channels; ``layers``: weight of each of the feature network's layers in the
-    feature loss; ``own_features``: feature loss on the refiner's own visual-semantic encoder; ``texture``: energy of
-    texture; ``blurred``: squared error of blurred pictures; ``restraint``: charge for changing a warp that was right,
-    up to an error of about ``restraint_scale``; ``evaluated``: validation tasks.
+    ``width``: factor on the network's channels; ``split``: see RefineConfig, -1: as given weights
+    have it; ``layers``: weight of each of the feature network's layers in the feature loss; ``own_features``: feature
+    loss on the refiner's own visual-semantic encoder; ``texture``: energy of texture; ``blurred``: squared error of
+    blurred pictures; ``restraint``: charge for changing a warp that was right, up to an error of about
+    ``restraint_scale``; ``evaluated``: validation tasks.
     """
 
     rate: float = 5e-4
@@ -65,6 +66,7 @@ class Settings:
     semantic: str = ""
     attention: bool = True
     width: float = 1.0
+    split: int = -1
     evaluated: int = 64
 
 
@@ -115,9 +117,9 @@ def build_refine(settings: Settings, data: DataOptions) -> Refine:
     """The network to train: from ``data.initial["refine"]`` when given, else new."""
     initial = data.initial.get("refine")
     if initial is not None:
-        return load_refine(initial)
+        return load_refine(initial, **({} if settings.split < 0 else {"split": settings.split}))
     torch.manual_seed(data.seed)
-    config = RefineConfig(attention=settings.attention).scaled(settings.width)
+    config = RefineConfig(attention=settings.attention, split=max(0, settings.split)).scaled(settings.width)
     if not settings.semantic:
         return Refine(config)
     encoder, channels = load_visual_semantic(Path(settings.semantic))
@@ -184,7 +186,8 @@ class RefineStage:
         if refined is not None:
             terms["fine_l1"] = s.fine_l1 * l1(refined, truth, hole)
             if s.blurred:
-                terms["blurred"] = s.blurred * blurred_l2(refined, truth, hole)
+                pictures = (coarse, refined)  # with a split the refined one's colours are the coarse one's
+                terms["blurred"] = s.blurred * sum(blurred_l2(picture, truth, hole) for picture in pictures) / 2
             if s.restraint:
                 change = restraint(refined, batch["warped"], truth, hole, s.restraint_scale)
                 terms["restraint"] = s.restraint * change
