@@ -264,6 +264,67 @@ def test_a_plugin_that_ignores_cancel_is_not_taken_for_sound(tmp_path: Path) -> 
     assert "Cancel" in verdict.remark
 
 
+WEB_PLUGIN = """
+import sys, os, time
+from layoutbrush import v1
+from layoutbrush.plugin_bridge.conformance.transports import ConnectTransport
+from layoutbrush.plugin_bridge.errors import RemoteError
+web = ConnectTransport(sys.argv[1])
+def raw(kind, data, order):
+    form = v1.PixelFormat(channel_order=order, data_type=v1.DATA_TYPE_UINT8)
+    return v1.Layer(kind=kind, bounds=v1.Bounds(width=64, height=64), encoding=v1.ENCODING_RAW, format=form, data=data)
+photo = raw(v1.LAYER_KIND_PHOTO, bytes(64 * 64 * 3), v1.CHANNEL_ORDER_RGB)
+edited = raw(v1.LAYER_KIND_EDITED_LABEL_MAP, bytes(2048) + bytes([4]) * 2048, v1.CHANNEL_ORDER_GRAY)
+labels = raw(v1.LAYER_KIND_LABEL_MAP, bytes(4096), v1.CHANNEL_ORDER_GRAY)
+if web.call("GetServerInfo", v1.GetServerInfoRequest()).limits.max_side < 64:
+    sys.exit("too large")
+def edit():
+    document = web.call("OpenDocument", v1.OpenDocumentRequest(layers=[photo, labels])).document_id
+    render = v1.RenderRequest(document_id=document, edit=v1.Edit(label_map=edited))
+    try:
+        for attempt in range(4):
+            try:
+                started = web.call("StartRender", v1.StartRenderRequest(render=render))
+                break
+            except RemoteError as error:
+                if error.retry_after_s is None or attempt == 3:
+                    raise
+                time.sleep(error.retry_after_s)
+        after, polls = 0, 0
+        while True:
+            poll = v1.PollRenderRequest(render_id=started.render_id, after=after, wait_ms=100)
+            answer = web.call("PollRender", poll)
+            after, polls = answer.next, polls + 1
+            if answer.finished:
+                return
+            if os.environ["LAYOUTBRUSH_SCRIPT"] == "cancel" and polls > 3:
+                web.call("CancelRender", v1.CancelRenderRequest(render_id=started.render_id))
+                return
+    finally:
+        try:
+            web.call("CloseDocument", v1.CloseDocumentRequest(document_id=document))
+        except RemoteError:
+            pass
+try:
+    edit()
+except RemoteError as error:
+    if error.reason != "DOCUMENT_NOT_FOUND":
+        sys.exit(str(error))
+    edit()
+web.close()
+"""
+
+
+def test_a_plugin_of_the_web_that_polls_passes(tmp_path: Path) -> None:
+    pytest.importorskip("hypercorn", reason="the extra web isn't installed")
+    script = tmp_path / "web.py"
+    script.write_text(WEB_PLUGIN)
+    verdicts = list(plugin_checks.hold_plugin(f"{sys.executable} {script} {{url}}"))
+    assert {verdict.check: (verdict.outcome, verdict.remark) for verdict in verdicts} == {
+        scenario.name: ("passed", "") for scenario in plugin_checks.SCENARIOS
+    }
+
+
 def test_status_codes_of_the_scripted_server_are_real() -> None:
     with ScriptedServer(Script(refuses=1)) as server:
         transport = GrpcTransport(server.address)

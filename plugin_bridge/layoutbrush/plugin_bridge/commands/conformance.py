@@ -38,7 +38,8 @@ class Config:
     """HOST:PORT, or http(s)://HOST:PORT for the web protocols."""
 
     plugin: str = ""
-    """Instead of a server: the command that makes one edit. {server} in it becomes HOST:PORT."""
+    """Instead of a server: the command that makes one edit. {server} in it becomes HOST:PORT; {url} the address of a
+    gateway, for plugins that speak Connect or gRPC-Web."""
 
     protocol: Literal["auto", "grpc", "connect", "grpc-web"] = "auto"
     """How to ask a server. auto: gRPC for HOST:PORT, Connect and gRPC-Web for a URL."""

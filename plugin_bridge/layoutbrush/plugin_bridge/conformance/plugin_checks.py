@@ -3,11 +3,13 @@
 A plugin under test is a command that makes one edit with the server that it is given: the plugin's own code, driven by
 a few lines of its author's (open a picture of 64 pixels and more a side, change a label, generate). HOST:PORT replaces
 `{server}` in the command, and is in the environment as LAYOUTBRUSH_SERVER; LAYOUTBRUSH_SCRIPT holds the name of the
-script, so that a driver can press Cancel in `cancel`.
+script, so that a driver can press Cancel in `cancel`. A plugin that speaks Connect or gRPC-Web gets the address of a
+gateway for `{url}`, also as LAYOUTBRUSH_URL.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -152,8 +154,25 @@ def hold_plugin(
 
 
 def _run(command: str, scenario: Scenario, server: ScriptedServer, seconds: float) -> Run:
-    words = [word.replace("{server}", server.address) for word in shlex.split(command)]
-    environment = {**os.environ, "LAYOUTBRUSH_SERVER": server.address, "LAYOUTBRUSH_SCRIPT": scenario.name}
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(_gateway(server.address)) if "{url}" in command else ""
+        words = [word.replace("{server}", server.address).replace("{url}", url) for word in shlex.split(command)]
+        known = {"LAYOUTBRUSH_SERVER": server.address, "LAYOUTBRUSH_URL": url, "LAYOUTBRUSH_SCRIPT": scenario.name}
+        run = _ended(words, {**os.environ, **known}, server, seconds)
+        _settle(server)
+        return run
+
+
+@contextlib.contextmanager
+def _gateway(address: str) -> Iterator[str]:
+    from layoutbrush.plugin_bridge.gateway.testing import GatewayThread
+
+    with GatewayThread(address) as web:
+        yield web.url.rstrip("/")
+
+
+def _ended(words: Sequence[str], environment: dict[str, str], server: ScriptedServer, seconds: float) -> Run:
+    """Run a command to its end, or end it after `seconds`."""
     process = subprocess.Popen(
         words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -168,7 +187,6 @@ def _run(command: str, scenario: Scenario, server: ScriptedServer, seconds: floa
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
-    _settle(server)
     return Run(server, process.returncode, output, stopped)
 
 

@@ -27,6 +27,7 @@ from layoutbrush.plugin_bridge.mock import LABELS, UNKNOWN
 INLINE_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 20
 _HOLD_SECONDS = 20.0
+_Events = list[v1.RenderResponse]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class ScriptedServer(v1.LayoutbrushServiceServicer):
         self.complaints: list[str] = []
         self.address = ""
         self._documents: dict[str, _Document] = {}
+        self._polled: dict[str, tuple[list[v1.RenderResponse], Met]] = {}
         self._ids = itertools.count(1)
         self._lock = threading.RLock()
         self._left = {"busy": self.script.busy, "forgets": self.script.forgets, "refuses": self.script.refuses}
@@ -116,7 +118,7 @@ class ScriptedServer(v1.LayoutbrushServiceServicer):
                     min_side=1,
                 ),
                 engines=[v1.EngineInfo(name="scripted", active=True)],
-                capabilities=v1.Capabilities(segmentation=True),
+                capabilities=v1.Capabilities(segmentation=True, polling=True),
             )
 
     def OpenDocument(self, request: v1.OpenDocumentRequest, context: Any) -> v1.OpenDocumentResponse:
@@ -164,26 +166,71 @@ class ScriptedServer(v1.LayoutbrushServiceServicer):
     def Render(self, request: v1.RenderRequest, context: Any) -> Iterator[v1.RenderResponse]:
         """See the contract."""
         with self._meeting("Render", request) as met:
-            with self._lock:
-                self._check_message(request)
-                document = self._document(request.document_id, context)
-                self._misbehave(request, context)
-                ids, edited, mask = self._edit(document, request, context)
-                document.revision += 1
-                document.edited = edited
-                revision = document.revision
-            yield v1.RenderResponse(queued=v1.Queued(), revision=revision)
-            yield v1.RenderResponse(progress=v1.Progress(stage="warp", done=0.1), revision=revision)
+            begun, rest = self._begin(request, context)
+            yield from begun
             if self.script.slow:
                 gone = threading.Event()
                 context.add_callback(gone.set)
-                if not gone.wait(_HOLD_SECONDS):
-                    self.complaints.append("A render that was to be cancelled was not.")
-                met.ended = "cancelled" if gone.is_set() else "answered"
-                return
-            for part in self._result(document, request.options, ids, edited, mask):
-                part.revision = revision
-                yield part
+                if gone.wait(_HOLD_SECONDS):
+                    met.ended = "cancelled"
+                    return
+                self.complaints.append("A render that was to be cancelled was not.")
+            yield from rest
+
+    def StartRender(self, request: v1.StartRenderRequest, context: Any) -> v1.StartRenderResponse:
+        """See the contract. In the record it is a Render, too."""
+        meeting = self._meeting("Render", request.render)
+        try:
+            begun, rest = self._begin(request.render, context)
+        except BaseException:
+            meeting.met.ended, meeting.met.ended_at = "refused", time.monotonic()
+            raise
+        with self._lock:
+            name = f"scripted-render-{next(self._ids):04}"
+            self._polled[name] = (begun if self.script.slow else [*begun, *rest], meeting.met)
+        return v1.StartRenderResponse(render_id=name, revision=begun[0].revision, idle_seconds=60)
+
+    def PollRender(self, request: v1.PollRenderRequest, context: Any) -> v1.PollRenderResponse:
+        """See the contract: one event a poll, so that a plugin has to come again."""
+        with self._meeting("PollRender", request), self._lock:
+            if request.render_id not in self._polled:
+                _refuse(context, grpc.StatusCode.NOT_FOUND, "There is no such render.", "RENDER_NOT_FOUND")
+            events, met = self._polled[request.render_id]
+            if request.after > len(events):
+                self.complaints.append(f"A poll asked for events after {request.after} of {len(events)}.")
+            chosen = events[request.after : request.after + 1]
+            after = request.after + len(chosen)
+            finished = after == len(events) and not self.script.slow
+            if finished:
+                met.ended, met.ended_at = "answered", time.monotonic()
+        if not chosen:
+            time.sleep(min(request.wait_ms, 200) / 1000)
+        return v1.PollRenderResponse(events=chosen, next=after, finished=finished)
+
+    def CancelRender(self, request: v1.CancelRenderRequest, context: Any) -> v1.CancelRenderResponse:
+        """See the contract."""
+        with self._meeting("CancelRender", request), self._lock:
+            _, met = self._polled.pop(request.render_id, ([], None))
+            if met is not None and not met.ended:
+                met.ended, met.ended_at = "cancelled", time.monotonic()
+            return v1.CancelRenderResponse()
+
+    def _begin(
+        self, request: v1.RenderRequest, context: Any
+    ) -> tuple[list[v1.RenderResponse], list[v1.RenderResponse]]:
+        """Take a render, or refuse it as the script says; its first events, and those with the result."""
+        with self._lock:
+            self._check_message(request)
+            document = self._document(request.document_id, context)
+            self._misbehave(request, context)
+            edited, mask = self._edit(document, request, context)
+            document.revision += 1
+            document.edited = edited
+            begun = [v1.RenderResponse(queued=v1.Queued()), v1.RenderResponse(progress=v1.Progress(stage="warp"))]
+            rest = list(self._result(document, request.options, edited, mask))
+            for event in (*begun, *rest):
+                event.revision = document.revision
+            return begun, rest
 
     def _meeting(self, method: str, request: Any) -> _Meeting:
         met = Met(method, request, time.monotonic())
@@ -271,8 +318,8 @@ class ScriptedServer(v1.LayoutbrushServiceServicer):
             _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "The bundle has no such label.", "UNKNOWN_LABEL")
         return values
 
-    def _edit(self, document: _Document, request: v1.RenderRequest, context: Any) -> tuple[Array, Array, Array]:
-        """Label map, edited label map and mask of an edit, each of the photo's size."""
+    def _edit(self, document: _Document, request: v1.RenderRequest, context: Any) -> tuple[Array, Array]:
+        """Edited label map and mask of an edit, each of the photo's size."""
         photo = document.layers.get((v1.LAYER_KIND_PHOTO, ""))
         if photo is None or document.partial:
             self.complaints.append("A render came before the photo was complete.")
@@ -304,7 +351,7 @@ class ScriptedServer(v1.LayoutbrushServiceServicer):
             mask = (chosen >= 128) & (mask if edit.mask_use == v1.MASK_USE_BOUND else True)
         if not mask.any():
             _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "Nothing is to be changed.", "")
-        return ids, edited, mask
+        return edited, mask
 
     def _lay(self, base: Array, layer: v1.Layer | None, photo: v1.Layer, context: Any) -> None:
         if layer is None:
@@ -320,7 +367,7 @@ class ScriptedServer(v1.LayoutbrushServiceServicer):
         base[y : y + height, x : x + width] = values if values.max(initial=0) <= 255 else values / 257
 
     def _result(
-        self, document: _Document, options: v1.RenderOptions, ids: Array, edited: Array, mask: Array
+        self, document: _Document, options: v1.RenderOptions, edited: Array, mask: Array
     ) -> Iterator[v1.RenderResponse]:
         photo = document.layers[(v1.LAYER_KIND_PHOTO, "")]
         rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
@@ -356,15 +403,15 @@ class _Meeting:
     """Writes down how a call ended."""
 
     def __init__(self, met: Met) -> None:
-        self._met = met
+        self.met = met
 
     def __enter__(self) -> Met:
-        return self._met
+        return self.met
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if not self._met.ended:
-            self._met.ended = "answered" if kind is None else "cancelled" if kind is GeneratorExit else "refused"
-        self._met.ended_at = time.monotonic()
+        if not self.met.ended:
+            self.met.ended = "answered" if kind is None else "cancelled" if kind is GeneratorExit else "refused"
+        self.met.ended_at = time.monotonic()
 
 
 def _name(layer: v1.Layer) -> str:
