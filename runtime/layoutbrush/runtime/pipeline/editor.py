@@ -23,14 +23,11 @@ from layoutbrush.runtime.pipeline.finish import composite, new_pixels, preview_l
 from layoutbrush.runtime.pipeline.mask import Mask, edit_mask
 from layoutbrush.runtime.pipeline.region import choose_region
 from layoutbrush.runtime.pipeline.scene import Prepared, Scene, make_scene
+from layoutbrush.runtime.pipeline.segmenting import segment_photo
 from layoutbrush.runtime.pipeline.task import Task, make_task
 
 OVERVIEW = 512
 """Longest side of the reduced maps from which the region of interest is chosen."""
-
-SEGMENT_SCALE = 384
-"""Longer side in pixels at which photos are segmented: the networks learned from small photos, and on larger ones lose
-up to 5 points of accuracy."""
 
 SMALL = 384 * 384
 """Pixels of a photo that is always worked on as a whole: its features are there, and a part would save little."""
@@ -119,14 +116,12 @@ class Editor:
         Raises:
             Cancelled: `cancelled()` turned True between steps.
         """
-        extent = Extent.of_shape(photo.shape)
-        small = resample.network_extent(extent, SEGMENT_SCALE, self.manifest.smallest, slack=1.0)
-        padded = resample.padded_extent(small, self.manifest.alignment, self.manifest.smallest)
-        image = resample.pad(resample.scale_photo(photo, Bounds.of(extent), small), padded, edge=True)
-        if cancelled():
-            raise Cancelled
-        found = self.engine.run("segment", {"image": resample.to_planes(image)}, ("labels",))["labels"][0]
-        return resample.scale_labels(found[: small.height, : small.width].astype(np.uint8), extent)
+        labels, _ = segment_photo(photo, self._look, self.manifest.alignment, self.manifest.smallest, cancelled)
+        return labels
+
+    def _look(self, image: Array) -> tuple[Array, Array]:
+        found = self.engine.run("segment", {"image": image}, ("labels", "confidence"))
+        return found["labels"][0], found["confidence"][0]
 
     def edit(
         self, prepared: Prepared, request: EditRequest, cancelled: Callable[[], bool] = lambda: False
