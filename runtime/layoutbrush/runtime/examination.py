@@ -34,6 +34,7 @@ _EXTRAS = {
         ("tensorboard", "tensorboard"),
     ),
     "export": (("onnx", "onnx"), ("onnxscript", "onnxscript")),
+    "web": (("connectrpc", "connectrpc"), ("hypercorn", "hypercorn")),
     "demo": (("scikit-learn", "sklearn"),),
     "cuda": (("cuda-bindings", "cuda"), ("nvidia-cuda-nvrtc", "nvidia")),
     "tensorrt": (("tensorrt-rtx", "tensorrt_rtx"), ("onnx", "onnx")),

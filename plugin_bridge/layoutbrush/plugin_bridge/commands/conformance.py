@@ -105,8 +105,8 @@ def _report(title: str, verdicts: Iterator[Verdict]) -> bool:
     for verdict in verdicts:
         counts[verdict.outcome] += 1
         outcome = f"[{colors[verdict.outcome]}]{verdict.outcome:8}[/]"
-        console.print(f"  {outcome} {escape(verdict.check):13} {escape(verdict.promise)}")
+        console.print(f"  {outcome} {escape(verdict.check):13} {escape(verdict.promise)}", soft_wrap=True)
         if verdict.remark:
-            console.print(f"           {'':13} {escape(verdict.remark)}")
+            console.print(f"           {'':13} {escape(verdict.remark)}", soft_wrap=True)
     console.print("  " + ", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
     return counts["failed"] > 0 or sum(counts.values()) == 0
