@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
+from layoutbrush.runtime.pipeline.segmenting import segment_photo
+from layoutbrush.training.data.cv import Float
 from layoutbrush.training.data.labels import UNKNOWN, UInt8
 from layoutbrush.training.data.lazy import Entry
 from layoutbrush.training.data.photo import DataError
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
 CONFIDENT = 0.5
 """Pixels of which the network is less sure become UNKNOWN."""
 
-GRANULE = 16
-"""The network takes sides that are multiples of this."""
+GRANULE, SMALLEST = 16, 64
+"""The network takes sides that are multiples of the first, and no smaller than the second."""
 
 
 class NetworkLabels:
@@ -67,9 +70,13 @@ class NetworkLabels:
         partial.replace(path)
 
     def _computed(self, image: UInt8) -> UInt8:
+        labels, sure = segment_photo(image, self._answer, GRANULE, SMALLEST)
+        return np.where(sure >= self._confident, labels, np.uint8(UNKNOWN))
+
+    def _answer(self, planes: Float) -> tuple[npt.NDArray[np.int32], Float]:
+        """The network's labels and confidence, (H, W), of (1, 3, H, W)."""
         import torch
 
-        from layoutbrush.training.data.batch import image_tensor
         from layoutbrush.training.models.segmentation import Segment, SegmentationNetwork
         from layoutbrush.training.trainer.weights import load_weights, stored_arguments
 
@@ -77,10 +84,6 @@ class NetworkLabels:
             network = SegmentationNetwork(**stored_arguments(self._weights))
             load_weights(self._weights, network)
             self._network = network.eval()
-        height, width = image.shape[:2]
-        padded = np.pad(image, ((0, -height % GRANULE), (0, -width % GRANULE), (0, 0)), mode="edge")
         with torch.no_grad():
-            labels, confidence = Segment(self._network)(image_tensor([padded]))
-        found = labels[0, :height, :width].numpy().astype(np.uint8)
-        sure = confidence[0, :height, :width].numpy() >= self._confident
-        return np.where(sure, found, np.uint8(UNKNOWN))
+            labels, confidence = Segment(self._network)(torch.from_numpy(planes))
+        return labels[0].numpy(), confidence[0].numpy()
