@@ -193,6 +193,17 @@ def scenario() -> None:
         deep.setModified(False)
         deep.close()
 
+    # Labels found again: a new layer, the painted one is hidden and keeps its pixels.
+    kept = whole(document, painted)
+    controller.segment(key)
+    finish()
+    fresh = layers.label_layer(document)
+    FACTS["refreshed"] = [fresh.name(), painted.name(), painted.visible(), whole(document, painted) == kept]
+    (OUT / "fresh.bgra").write_bytes(whole(document, fresh))
+    fresh.remove()
+    painted.setVisible(True)
+    document.waitForDone()
+
     # Layered files for `layoutbrush edit-file`.
     FACTS["exported"] = [document.exportImage(str(OUT / f"layered.{kind}"), InfoObject()) for kind in ("psd", "ora")]
     document.setModified(False)

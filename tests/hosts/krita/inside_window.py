@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from krita import Extension, Krita
-from PyQt5.QtCore import QByteArray, QTimer
+from PyQt5.QtCore import QPoint, Qt, QTimer
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QWidget
 
 OUT = Path(os.environ.get("OUT", "."))
 FACTS: dict[str, Any] = {}
 STEP_SECONDS = 60
+CANVASES = ("KisOpenGLCanvas2", "KisQPainterCanvas")
 Condition = Callable[[], bool]
 
 
@@ -58,11 +61,22 @@ def scenario() -> Iterator[Condition]:
     FACTS["brush"] = [round(255 * value) for value in color.components()[:3]]
     FACTS["water"] = list(next(label.color for label in docker.controller.palette.labels if label.id == 4))
 
+    # A stroke of the ordinary brush, by the mouse; then a layer of the painter's own.
+    canvas = next(w for w in window.qwindow().findChildren(QWidget) if w.metaObject().className() in CANVASES)
+    canvas.activateWindow()
+    middle = canvas.rect().center()
+    QTest.mouseMove(canvas, middle)
+    yield pause(0.2)
+    QTest.mousePress(canvas, Qt.LeftButton, Qt.NoModifier, middle)
+    for step in range(12):
+        yield pause(0.05)
+        QTest.mouseMove(canvas, QPoint(middle.x() + 15 * step, middle.y() + 6 * step))
+    QTest.mouseRelease(canvas, Qt.LeftButton, Qt.NoModifier, QPoint(middle.x() + 165, middle.y() + 66))
+    yield pause(0.3)
+    document.waitForDone()
+    (OUT / "painted.bgra").write_bytes(bytes(labels.pixelData(0, 0, document.width(), document.height())))
     mine = document.createNode("mine", "paintlayer")
     document.rootNode().addChildNode(mine, None)
-    red, green, blue = FACTS["water"]
-    labels.setPixelData(QByteArray(bytes([blue, green, red, 255]) * (90 * 60)), 80, 70, 90, 60)
-    document.refreshProjection()
     docker.generate_button.click()
     FACTS["at_work"] = [
         docker.cancel_button.isEnabled(),

@@ -124,6 +124,11 @@ def test_document_survives_its_file(facts: dict[str, Any]) -> None:
     assert facts["saved"] and facts["nodes_again"] == facts["nodes"] and facts["labels_again"]
 
 
+def test_labels_found_again_leave_the_painted_ones(facts: dict[str, Any], out: Path) -> None:
+    assert facts["refreshed"] == ["Layoutbrush labels 2", "Layoutbrush labels", False, True]
+    assert (out / "fresh.bgra").read_bytes() == (out / "labels.bgra").read_bytes()
+
+
 def test_selection_bounds_or_replaces_the_mask(facts: dict[str, Any]) -> None:
     assert facts["bounded"] == [110, 95, 120, 107]
     assert facts["selected"] == [110, 95, 120, 107]

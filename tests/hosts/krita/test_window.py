@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from layoutbrush.plugin_bridge import Client
+from layoutbrush.plugin_bridge.host import Palette, label_layer
+
 if TYPE_CHECKING:
     from tests.hosts.krita.conftest import Home, SlowServer
 
@@ -47,6 +50,7 @@ def facts(
             shutil.copy(out / name, pictures / name)
     facts = home.facts(out, done)
     facts["status_of_krita"] = done.returncode
+    facts["painted"] = (out / "painted.bgra").read_bytes()
     return facts
 
 
@@ -61,6 +65,20 @@ def test_palette_takes_exact_colours_to_the_brush(facts: dict[str, Any]) -> None
     assert "stand-in" in facts["connection"]
     assert facts["button"] == "Refresh labels"
     assert facts["brush"] == facts["water"][::-1]
+
+
+def test_antialiased_stroke_is_read_as_labels(facts: dict[str, Any], server: str, photo: Path) -> None:
+    """What Krita's own brush left on the label layer: a body in the label's colour, and rims that are blends."""
+    with Client(server) as client:
+        palette = Palette.of(client.info().bundle.labels)
+    with Image.open(photo) as image:
+        width, height = image.size
+    reading = label_layer.read(facts["painted"], width, height, palette)
+    assert reading.strays == () and reading.blended > 20
+    red, green, blue = palette.colors[4]
+    body = sum(facts["painted"][i : i + 4] == bytes([blue, green, red, 255]) for i in range(0, 4 * width * height, 4))
+    assert body > 500
+    assert body < reading.ids.count(4) < body + reading.blended, "of the rim, about half is water"
 
 
 def test_generate_keeps_the_editor_free_and_lands_below_the_labels(facts: dict[str, Any]) -> None:

@@ -119,7 +119,7 @@ class Link:
         if error.code is grpc.StatusCode.UNAVAILABLE:
             with self._lock:
                 self._drop()
-        return str(error)
+        return error.message
 
     def close(self) -> None:
         """Close the connection."""
