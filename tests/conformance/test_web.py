@@ -197,6 +197,13 @@ def test_events_come_one_by_one(transport: Transport, editor: ScriptedEditor) ->
     assert [event.WhichOneof("event") for event in events][-1] == "result"
 
 
+def test_the_address_can_be_opened(server: ServerThread) -> None:
+    for host, shown in (("0.0.0.0", "http://127.0.0.1:"), ("localhost", "http://localhost:")):
+        with GatewayThread(server.address, host=host) as web:
+            assert web.url.startswith(shown)
+            assert info(web).status == 200
+
+
 def test_token() -> None:
     with (
         ServerThread(options=ServerOptions(port=0, token="s3cret")) as server,

@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +32,10 @@ from layoutbrush.plugin_bridge.conformance.transports import (
     Transport,
 )
 from layoutbrush.plugin_bridge.errors import RemoteError
-from layoutbrush.runtime.testing import raw_layer
+from layoutbrush.plugin_bridge.gateway.testing import GatewayThread
+from layoutbrush.runtime.limits import Limits
+from layoutbrush.runtime.server import ServerOptions
+from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend
 
 SCRIPTED = """
 import sys
@@ -170,3 +175,39 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "hypercorn" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_many_browsers_that_come_and_go_leave_nothing_behind() -> None:
+    editor = ScriptedEditor(step_seconds=0.01)
+    problems: list[BaseException] = []
+
+    def browse(number: int, url: str) -> None:
+        transport = (ConnectTransport, GrpcWebTransport)[number % 2](url)
+        try:
+            for turn in range(6):
+                events = start(transport) if turn % 2 else None
+                if events is None:
+                    stream = transport.stream("Segment", v1.SegmentRequest(document_id="unknown"))
+                    with pytest.raises(RemoteError):
+                        list(stream)
+                elif turn % 3:
+                    assert list(events)[-1].HasField("result")
+        except BaseException as problem:  # noqa: BLE001  # told by the test's own thread
+            problems.append(problem)
+        finally:
+            transport.close()  # what still runs is left in the middle
+
+    options = ServerOptions(port=0, limits=Limits(max_waiting=64))
+    with ServerThread(scripted_backend(editor), options) as server, GatewayThread(server.address) as web:
+        threads = [threading.Thread(target=browse, args=(number, web.url)) for number in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60.0)
+        assert problems == []
+        assert server.running is not None
+        core, end = server.running.core, time.monotonic() + 20
+        while core.admission.working or core.admission.waiting:
+            assert time.monotonic() < end, "work goes on for nobody"
+            time.sleep(0.01)
+        assert editor.started == editor.finished + editor.cancelled

@@ -22,6 +22,8 @@ from layoutbrush.plugin_bridge.gateway.samples import installed_samples
 
 GRACE_SECONDS = 3.0
 """How long open connections may last once the gateway stops."""
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+"""Addresses that mean all of the machine's, and the one to open on the machine itself."""
 _UNLIMITED = -1
 _BACKLOG = 100
 _LOG = logging.getLogger("layoutbrush.gateway")
@@ -54,7 +56,8 @@ async def gateway(
     listener = _listen(host, port)
     if pages is None and not (PAGE / "index.html").is_file():
         _LOG.warning("the editor page was not built (make web); plugins can be served all the same")
-    shown = f"[{host}]" if ":" in host else host
+    own = _EVERYWHERE.get(host, host)
+    shown = f"[{own}]" if ":" in own else own
     url = f"{'https' if certificate else 'http'}://{shown}:{listener.getsockname()[1]}/"
     options = [("grpc.max_receive_message_length", _UNLIMITED), ("grpc.max_send_message_length", _UNLIMITED)]
     if credentials is None:
