@@ -148,6 +148,7 @@ def test_places365_has_no_labels(tmp_path: Path, train: str, val: str) -> None:
     assert photos.entries[0].name == train.split("/", 2 if train.startswith("data") else 1)[-1] + "/00000001"
     assert names(photos[0]) == ("unknown", "unknown")
     assert len(photos.labelled()) == 0
+    assert [entry.name for entry in photos.entries[:1]] == [photos.entries[0].name]
     assert read(tmp_path, "places365", "val")[1].entries[0].name.endswith("Places365_val_00000001")
 
 

@@ -42,7 +42,7 @@ def cut_to_common(name: str, image: UInt8, labels: UInt8) -> Photo:
     return Photo(name, np.ascontiguousarray(image[:height, :width]), np.ascontiguousarray(labels[:height, :width]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Where one photo lies. ``labels`` None: it has no label map. ``name``: unique within its collection."""
 
@@ -72,7 +72,7 @@ class LazyPhotos(Sequence[Photo]):
         labeller: PhotoLabeller | None = None,
         kept: int = KEPT_BYTES,
     ) -> None:
-        self.entries, self.decoder = tuple(entries), decoder
+        self.entries, self.decoder = entries, decoder
         self._longest, self._labeller, self._kept = longest, labeller, kept
         self._photos: OrderedDict[int, Photo] = OrderedDict()
         self._bytes = 0

@@ -20,7 +20,7 @@ HELD_OUT = 10
 class Listing:
     """``entries`` sorted by name; ``missing``: label files that should be there; ``orphans``: those without a photo."""
 
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     decoder: Decoder
     missing: tuple[Path, ...] = ()
     orphans: tuple[Path, ...] = ()
