@@ -108,6 +108,7 @@ def test_labels_and_selection(session: Session, server: ServerThread, editor: Sc
     session.segment(address, "a", photo())
     labelled = poll(session, Labelled, Failed)
     assert isinstance(labelled, Labelled) and set(labelled.labels.data) == {0, 3}
+    assert labelled.colors.data == label_layer.paint(labelled.labels.data, labelled.palette)
     selection = np.zeros((HEIGHT, WIDTH), np.uint8)
     selection[5:9, 6:11] = 255
     chosen = Picture.gray(selection.tobytes(), WIDTH, HEIGHT)
@@ -171,7 +172,7 @@ class Recorder:
         self.nested()
         return Snapshot(photo(), scene(self.palette), wishes=wishes, note="Converted.")
 
-    def show_labels(self, key: str, labels: Picture, palette: Palette) -> None:
+    def show_labels(self, key: str, labels: Picture, colors: Picture, palette: Palette) -> None:
         self.seen.append((key, "labels"))
 
     def show_preview(self, key: str, picture: Picture) -> None:

@@ -18,7 +18,6 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp  # noqa: E402  # after the versions are named
 
 from layoutbrush.plugin_bridge.events import Result  # noqa: E402
-from layoutbrush.plugin_bridge.host import label_layer  # noqa: E402
 from layoutbrush.plugin_bridge.host.palette import Palette  # noqa: E402
 from layoutbrush.plugin_bridge.host.problem import HostProblem  # noqa: E402
 from layoutbrush.plugin_bridge.host.snapshot import Snapshot, Wishes  # noqa: E402
@@ -78,7 +77,7 @@ class GimpHost:
             note=note,
         )
 
-    def show_labels(self, key: str, labels: Picture, palette: Palette) -> None:
+    def show_labels(self, key: str, labels: Picture, colors: Picture, palette: Palette) -> None:
         """See `controller.Host`. A label layer from before is hidden, not changed."""
         image = _image(key)
         with _one_step(image):
@@ -86,8 +85,7 @@ class GimpHost:
             for old in before:
                 old.set_visible(False)
             name = f"{LABELS} {len(before) + 1}" if before else LABELS
-            colors = label_layer.paint(labels.data, palette, "RGBA")
-            layer = _layer(image, name, Picture(colors, labels.width, labels.height, "RGBA", x=labels.x, y=labels.y))
+            layer = _layer(image, name, colors)
             layer.set_opacity(LABEL_OPACITY)
             image.insert_layer(layer, None, 0)
             image.set_selected_layers([layer])

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from krita import Krita
-from PyQt5.QtCore import QByteArray
 from PyQt5.QtWidgets import QMessageBox
 
 from layoutbrush.plugin_bridge.events import Result
-from layoutbrush.plugin_bridge.host import label_layer
 from layoutbrush.plugin_bridge.host.palette import Palette
 from layoutbrush.plugin_bridge.host.problem import HostProblem
 from layoutbrush.plugin_bridge.host.snapshot import Snapshot, Wishes
@@ -62,13 +60,12 @@ class KritaHost:
             note=note,
         )
 
-    def show_labels(self, key: str, labels: Picture, palette: Palette) -> None:
+    def show_labels(self, key: str, labels: Picture, colors: Picture, palette: Palette) -> None:
         """See `controller.Host`. A label layer from before is hidden, not changed."""
         document = layers.document_of(key)
         before = layers.label_layers(document)
         layer = layers.new_layer(document, f"{layers.LABELS} {len(before) + 1}" if before else layers.LABELS)
-        pixels = label_layer.paint(labels.data, palette)
-        layer.setPixelData(QByteArray(pixels), labels.x, labels.y, labels.width, labels.height)
+        layers.put_pixels(layer, colors)
         layer.setOpacity(LABEL_OPACITY)
         document.rootNode().addChildNode(layer, None)
         for old in before:

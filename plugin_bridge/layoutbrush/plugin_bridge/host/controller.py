@@ -51,8 +51,8 @@ class Host(Protocol):
     def snapshot(self, key: str, wishes: Wishes) -> Snapshot:
         """Everything that a render needs, as it is now."""
 
-    def show_labels(self, key: str, labels: Picture, palette: Palette) -> None:
-        """Make a label layer of these ids; remember them as the photo's own."""
+    def show_labels(self, key: str, labels: Picture, colors: Picture, palette: Palette) -> None:
+        """Make a label layer of these colours; remember the ids as the photo's own."""
 
     def show_preview(self, key: str, picture: Picture) -> None:
         """Show a picture on the way, in a layer of its own."""
@@ -202,7 +202,7 @@ class Controller:
             return self.status(key)
         if isinstance(message, Labelled):
             self.palette = message.palette
-            host.show_labels(key, message.labels, message.palette)
+            host.show_labels(key, message.labels, message.colors, message.palette)
             return Status("Paint on the label layer, then generate.")
         if isinstance(message, Finished):
             host.show_result(key, message.result, self._titles[key])

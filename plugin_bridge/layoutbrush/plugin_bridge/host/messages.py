@@ -35,10 +35,11 @@ class Advanced:
 
 @dataclass(frozen=True)
 class Labelled:
-    """The label map of the photo (GRAY), as asked for."""
+    """The label map of the photo (GRAY), as asked for. `colors`: the same as a painted layer."""
 
     key: str
     labels: Picture
+    colors: Picture
     palette: Palette
 
 

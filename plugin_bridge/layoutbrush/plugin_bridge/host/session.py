@@ -90,8 +90,10 @@ class Session:
             palette = self._link.palette(server)
             remote = self._link.document(server, key, photo, None)
             labels = remote.own_labels()
+            colors = label_layer.paint(labels.data, palette, self._channels)
+            painted = Picture(colors, photo.width, photo.height, self._channels, x=photo.x, y=photo.y)
             if not job.cancelled:
-                self._put(job, Labelled(key, labels, palette))
+                self._put(job, Labelled(key, labels, painted, palette))
 
         self._run(key, work)
 
