@@ -20,6 +20,8 @@ from PIL import Image
 from layoutbrush import v1
 from layoutbrush.plugin_bridge import AsyncClient, Client, Document, Edit, Picture, RemoteError, Result
 from layoutbrush.plugin_bridge.api import EditOptions
+from layoutbrush.plugin_bridge.commands.files import Problem
+from layoutbrush.plugin_bridge.commands.rendering import ServerChoice, connected
 from layoutbrush.plugin_bridge.connection import diagnose
 from layoutbrush.plugin_bridge.requests import EditRequest
 from layoutbrush.runtime.limits import Limits
@@ -286,3 +288,17 @@ async def test_asynchronous_waiting_can_be_ended() -> None:
 
 def test_options_of_an_edit_are_the_fields_of_its_request() -> None:
     assert {field.name for field in fields(EditRequest)} == {"label_map", *EditOptions.__annotations__}
+
+
+def test_commands_call_a_server_over_tls(
+    encrypted: tuple[ServerThread, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, roots = encrypted
+    choice = ServerChoice(f"localhost:{server.address.rpartition(':')[2]}")
+    (tmp_path / "roots.pem").write_bytes(roots)
+    monkeypatch.setenv("LAYOUTBRUSH_TLS_ROOTS", str(tmp_path / "roots.pem"))
+    with connected(choice) as client:
+        assert "scripted" in client.check()
+    monkeypatch.setenv("LAYOUTBRUSH_TLS_ROOTS", str(tmp_path / "nothing.pem"))
+    with pytest.raises(Problem, match="LAYOUTBRUSH_TLS_ROOTS"), connected(choice):
+        pass

@@ -90,16 +90,30 @@ class Rendered:
 def connected(choice: ServerChoice) -> Iterator[Client]:
     """Yield a client of the chosen server, with the token in LAYOUTBRUSH_TOKEN; a private one is stopped afterwards.
 
+    Where LAYOUTBRUSH_TLS_ROOTS names a PEM file, the chosen server is called over TLS, and must have a certificate of
+    these authorities.
+
     Raises:
         ServerProblem: a private server did not start.
+        Problem: the PEM file can't be read.
     """
     token = os.environ.get("LAYOUTBRUSH_TOKEN", "")
     if choice.address:
-        with Client(choice.address, token) as client:
+        with Client(choice.address, token, tls=_tls_roots()) as client:
             yield client
     else:
         with private_server(choice.bundle, choice.threads) as address, Client(address, token) as client:
             yield client
+
+
+def _tls_roots() -> bytes | bool:
+    name = os.environ.get("LAYOUTBRUSH_TLS_ROOTS", "")
+    if not name:
+        return False
+    try:
+        return Path(name).read_bytes()
+    except OSError:
+        raise Problem(f"The file {name} that LAYOUTBRUSH_TLS_ROOTS names can't be read.") from None
 
 
 def read_task(
