@@ -11,6 +11,10 @@ import torch
 
 from layoutbrush.training.data import TaskConfig, TaskSampler, toy_collection
 from layoutbrush.training.losses.correspondence import correspondence
+from layoutbrush.training.losses.dense_correlation import dense_distillation
+from layoutbrush.training.models.diffusion import diffuse
+from layoutbrush.training.models.key_usage import key_usage, over_use
+from layoutbrush.training.models.labels import UNKNOWN, one_hot
 from layoutbrush.training.models.patch_descriptor import PatchDescriptor, cosine_basis
 from layoutbrush.training.models.sparse_attention import (
     SparseAttentionConfig,
@@ -84,6 +88,9 @@ def test_warp_is_nearer_to_the_truth_than_the_input() -> None:
 def test_only_graded_rounds_give_gradients_and_every_part_gets_one() -> None:
     torch.manual_seed(0)
     network = SparseAttentionNetwork()
+    for name, parameter in network.layout_pyramid.emit.named_parameters():
+        assert not bool(parameter.any()), name  # one side starts at zero; here all parts shall be reached
+        torch.nn.init.normal_(parameter, std=0.01)
     batch = _batch(64)
     image, layout, edited, mask, source = (batch[n] for n in ("image", "layout", "edited", "mask", "source"))
     graded = frozenset({(8, 1), (4, 0), (2, 1), (1, 1)})
@@ -103,3 +110,78 @@ def test_correspondence_is_small_for_the_right_answer_alone() -> None:
     right, wrong = correspondence(answer, answer, where), correspondence(answer.flip(1), answer, where)
     assert float(right) < 0.1 < 2.0 < float(wrong)
     assert float(correspondence(answer, answer, torch.zeros_like(where))) == 0.0
+
+
+def test_dense_distillation_teaches_the_query_and_nothing_else() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, teacher, key = (
+        torch.nn.functional.normalize(torch.randn(1, 6, 6, 8, generator=generator), dim=-1).requires_grad_()
+        for _ in range(3)
+    )
+    where = torch.ones(1, 6, 6, dtype=torch.bool)
+    torch.manual_seed(0)
+    assert float(dense_distillation(teacher, teacher, key, where, where).detach()) < 1e-5
+    loss = dense_distillation(query, teacher, key, where, where)
+    loss.backward()
+    assert float(loss.detach()) > 0.5
+    assert query.grad is not None and teacher.grad is None and key.grad is None
+    assert float(dense_distillation(query, teacher, key, where, torch.zeros_like(where))) == 0.0
+    with torch.no_grad():
+        better = torch.nn.functional.normalize(query - 0.1 * query.grad, dim=-1)
+        assert dense_distillation(better, teacher, key, where, where) < loss
+
+
+@pytest.mark.parametrize("scale", [8, 4, 2, 1])
+def test_key_usage_is_one_where_each_key_is_used_once(scale: int) -> None:
+    side = 128 // scale
+    y, x = torch.meshgrid(*(torch.arange(side, dtype=torch.int32),) * 2, indexing="ij")
+    everywhere = torch.ones(1, side, side, dtype=torch.bool)
+    once = key_usage((y * 65536 + x)[None], everywhere, scale)
+    assert once.shape == (1, 1, 16, 16) and torch.allclose(once[..., 4:12, 4:12], torch.ones(8, 8), atol=1e-5)
+    assert float(over_use(once, scale).max()) < 1e-5
+    corner = key_usage(torch.zeros(1, side, side, dtype=torch.int32), everywhere, scale)
+    over = over_use(corner, scale)
+    assert over.shape == (1, 1, side, side) and float(over[..., 0, 0]) > 1.0 and float(over[..., -1, -1]) == 0.0
+    assert float(key_usage((y * 65536 + x)[None], ~everywhere, scale).max()) == 0.0
+
+
+def test_diffusion_keeps_to_the_nearest_and_reaches_everywhere() -> None:
+    colours = torch.zeros(1, 3, 48, 48)
+    colours[:, 0, :, :8], colours[:, 1, :, 40:] = 1.0, 1.0
+    weight = torch.zeros(1, 1, 48, 48)
+    weight[..., :8], weight[..., 40:] = 1.0, 1.0
+    filled = diffuse(colours, weight)
+    assert float(filled[0, 0, 24, 9]) > 0.9 and float(filled[0, 1, 24, 38]) > 0.9
+    assert torch.allclose(filled.sum(1), torch.ones(1, 48, 48), atol=1e-4)
+
+
+def test_hidden_pixels_without_a_label_take_the_labels_around_them() -> None:
+    layout = torch.zeros(1, 64, 64, dtype=torch.int32)
+    layout[:, 32:] = 1
+    edited = layout.clone()
+    edited[:, 8:56, 16:48] = UNKNOWN
+    hidden = edited == UNKNOWN
+    network = SparseAttentionNetwork(SparseAttentionConfig(learned=False))
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    level = network.levels(image, layout, edited, hidden, ~hidden)[-1]
+    assert torch.equal(level.edited[:, 8:28], layout[:, 8:28]) and torch.equal(level.edited[:, 36:], layout[:, 36:])
+    # what has no label of its own and may be copied stays without one: it is moved with the rest
+    level = network.levels(image, edited, edited, hidden, torch.ones_like(hidden))[-1]
+    assert bool((level.edited[hidden] == UNKNOWN).all())
+    # nothing is labelled at all
+    nothing = torch.full_like(layout, UNKNOWN)
+    shares = network._guessed(one_hot(nothing, 15), (~hidden)[:, None].float(), torch.zeros(1, 1, 64, 64))
+    assert bool((shares[:, -1] == 1).all()) and bool((shares[:, :-1] == 0).all())
+
+
+def test_penalty_on_usage_spreads_the_choice_of_keys() -> None:
+    batch = _batch(128)
+    inputs = [batch[n] for n in ("image", "layout", "edited", "mask", "source")]
+    spread = []
+    for penalty in (0.0, 0.05):
+        network = SparseAttentionNetwork(SparseAttentionConfig(learned=False, usage_penalty=penalty)).eval()
+        keys = network.encode_image(batch["image"], batch["layout"])
+        with torch.no_grad():
+            found = network(*inputs, *keys, torch.zeros(1, dtype=torch.int32))[1]
+        spread.append(len(found[batch["mask"]].unique()))
+    assert spread[1] > spread[0]

@@ -16,17 +16,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from layoutbrush.training.models.diffusion import diffuse
+from layoutbrush.training.models.key_usage import key_usage, over_use, unpack_keys
 from layoutbrush.training.models.labels import UNKNOWN, one_hot
 from layoutbrush.training.models.patch_descriptor import PatchDescriptor
 from layoutbrush.training.models.pyramid import FeaturePyramid
 from layoutbrush.training.ops import key_index_sampling, key_scores, sparse_attention_warp
 
 SCALES = (8, 4, 2, 1)
+_CONSTANTS, _CONSTANT = 4, 0.37
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Round:
     particles: int = 2
     samples: int = 2
     strides: tuple[int, ...] = ()
-    reach: int = 2
+    reach: int = 1
     gamma: float = 60.0
     votes: int = 1
 
@@ -70,11 +74,15 @@ def _default_plans() -> tuple[ScalePlan, ...]:
 
 @dataclass(frozen=True)
 class SparseAttentionConfig:
-    """Sizes and constants of the network; stored beside its weights."""
+    """Sizes and constants of the network; stored beside its weights.
+
+    ``usage_penalty``: what a key's score loses for each use beyond the first (see `key_usage`); 0 switches it off.
+    """
 
     labels: int = 15
     label_code: int = 8
     label_penalty: float = 0.2
+    usage_penalty: float = 0.01
     scale: float = 254.0
     learned: bool = True
     pyramid_width: int = 32
@@ -130,11 +138,11 @@ def position_code(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
 def upsample_keys(keys: torch.Tensor) -> torch.Tensor:
     """Packed keys (B, h, w, M) of one scale -> (B, 2h, 2w, M) of the next: each child keeps its place in the cell."""
     b, h, w, m = keys.shape
-    y, x = keys >> 16, keys & 0xFFFF
+    y, x = unpack_keys(keys)
     rows = torch.arange(2, device=keys.device, dtype=keys.dtype)
     y = (2 * y)[:, :, None, :, None, :] + rows.view(1, 1, 2, 1, 1, 1)
     x = (2 * x)[:, :, None, :, None, :] + rows.view(1, 1, 1, 1, 2, 1)
-    packed = (y << 16) + x  # (B, h, 2, w, 2, M)
+    packed = y * 65536 + x  # (B, h, 2, w, 2, M)
     return packed.reshape(b, 2 * h, 2 * w, m)
 
 
@@ -148,7 +156,7 @@ class SparseAttentionNetwork(nn.Module):
         classes = config.labels + 1
         self.patch = PatchDescriptor(max(plan.patch for plan in config.plans))
         # Logarithms, one a scale. Larger gains of the patch lock the rounds into their first, blurred estimate.
-        self.patch_gain = nn.Parameter(torch.tensor([-1.0, -1.0, -0.8, -0.6]))
+        self.patch_gain = nn.Parameter(torch.tensor([-0.5, -1.0, -0.8, -0.6]))
         self.position_gain = nn.Parameter(torch.full((len(SCALES),), -1.2))
         generator = torch.Generator().manual_seed(7)
         code = torch.linalg.qr(torch.randn(classes, classes, generator=generator))[0][:, : config.label_code]
@@ -158,6 +166,8 @@ class SparseAttentionNetwork(nn.Module):
             widths = {plan.scale: plan.learned for plan in config.plans}
             self.photo_pyramid = FeaturePyramid(3 + classes, classes, widths, config.pyramid_width)
             self.layout_pyramid = FeaturePyramid(3 + 2 + classes, classes + 2, widths, config.pyramid_width)
+            for head in self.layout_pyramid.emit.values():  # one side at zero: learned channels start as no noise
+                nn.init.zeros_(cast(nn.Conv2d, head).weight)
 
     # ---- features -------------------------------------------------------------------------------------------
 
@@ -176,7 +186,7 @@ class SparseAttentionNetwork(nn.Module):
             patch = patch * trust
         place = (position_code(h, w, patch) * self.position_gain[level].exp()).expand(b, -1, -1, -1)
         # The constant keeps brightness in the angle: without it, (b, w) and 2 (b, w) would be one direction.
-        parts = [patch, place, code, torch.full_like(patch[:, :4], 0.37)]
+        parts = [patch, place, code, torch.full_like(patch[:, :_CONSTANTS], _CONSTANT)]
         if learned is not None:
             parts.append(learned)
         feature = torch.cat(parts, 1).permute(0, 2, 3, 1)
@@ -210,11 +220,30 @@ class SparseAttentionNetwork(nn.Module):
         hot, target = one_hot(layout, self.config.labels), one_hot(edited, self.config.labels)
         kept = source & (layout == edited) & (edited != UNKNOWN)
         known = (~mask | kept)[:, None].float()
+        target = self._guessed(target, known, hot[:, -1:] * source[:, None])
         learned: dict[int, torch.Tensor] = {}
         if self.config.learned:
             stack = torch.cat([(image * 2 - 1) * known, known, mask[:, None].float(), target], 1)
             learned = self.layout_pyramid(stack, torch.cat([target, known, mask[:, None].float()], 1))
         return [self._level(plan, image, known, mask, source, hot, target, learned) for plan in self.config.plans]
+
+    @staticmethod
+    def _guessed(target: torch.Tensor, known: torch.Tensor, unlabelled: torch.Tensor) -> torch.Tensor:
+        """The one-hot layout (B, K + 1, H, W) whose hidden pixels of unknown label take the labels around them.
+
+        By shares, mostly the nearest label's. Where no label is visible at all, unknown stays unknown; and where
+        half as much `unlabelled` (B, 1, H, W) may be copied: what has no label of its own is moved with the rest.
+        """
+        coarse = SCALES[0]
+        weight = _pool(known * (1 - target[:, -1:]), coarse)
+        shares = _pool(target[:, :-1] * known, coarse) / weight.clamp_min(1e-6)
+        guess = diffuse(shares, weight).clamp(0.0, 1.0) ** 3
+        guess = guess / guess.sum(1, keepdim=True).clamp_min(1e-6)
+        guess = F.interpolate(guess, scale_factor=float(coarse), mode="bilinear", align_corners=False)
+        hidden = target[:, -1:] * (1 - known)
+        lacking = unlabelled.sum((2, 3), keepdim=True) < 0.5 * hidden.sum((2, 3), keepdim=True)
+        found = hidden * guess * lacking
+        return torch.cat([target[:, :-1] + found, target[:, -1:] - found.sum(1, keepdim=True)], 1)
 
     def _level(
         self,
@@ -231,7 +260,11 @@ class SparseAttentionNetwork(nn.Module):
         share = _pool(known, scale)
         context = _pool(image * known, scale) / share.clamp_min(1e-3)
         wanted = _pool(target, scale)
-        context = torch.where(share > 0.3, context, self._label_means(context, share, wanted))
+        seen = (share > 0.3).float()
+        guess = self._label_means(context, share, wanted)
+        if scale == SCALES[0]:  # finer scales start from the estimate before
+            guess = torch.lerp(guess, diffuse(context, share * seen), wanted[:, -1:])
+        context = torch.where(share > 0.3, context, guess)
         reach = max(r.reach for r in plan.rounds)
         invalid = _pool((~source)[:, None].float(), scale)[:, 0] > 0.01
         return Level(
@@ -264,6 +297,18 @@ class SparseAttentionNetwork(nn.Module):
 
     # ---- the warp -------------------------------------------------------------------------------------------
 
+    def _less_used(self, key: torch.Tensor, level: Level, init: torch.Tensor, need: torch.Tensor) -> torch.Tensor:
+        """The keys (B, h, w, C) with what `init` (B, h, w, M) over-uses made less like everything.
+
+        Every feature holds the same constants; what is taken from a key's is taken from its score with any query.
+        """
+        scale = level.plan.scale
+        over = over_use(key_usage(init[..., 0], need, scale), scale).permute(0, 2, 3, 1)  # (B, h, w, 1)
+        first = level.plan.patch + 4 + self.config.label_code
+        last = first + _CONSTANTS
+        less = key[..., first:last] - over * (self.config.usage_penalty / (_CONSTANTS * _CONSTANT))
+        return torch.cat([key[..., :first], less, key[..., last:]], -1)
+
     def _match(
         self,
         index: int,
@@ -279,17 +324,34 @@ class SparseAttentionNetwork(nn.Module):
         plan = level.plan
         query = self._feature(index, self.patch(estimate, plan.patch), trust, level.edited_code, level.learned)
         need = _grow(level.hole, settings.reach)
+        if init is not None and self.config.usage_penalty > 0:
+            key = self._less_used(key, level, init, need)
         keys, scores = key_index_sampling(
-            query.detach(), key.detach(), level.edited, level.layout,
-            query_mask=need, key_mask=level.key_mask, init=init, seed=seed,
-            particles=settings.particles, windows=settings.windows, samples=settings.samples,
-            strides=settings.strides or self._strides(settings), label_penalty=self.config.label_penalty,
-            scale=self.config.scale, schedule=self.config.schedule,
+            query.detach(),
+            key.detach(),
+            level.edited,
+            level.layout,
+            query_mask=need,
+            key_mask=level.key_mask,
+            init=init,
+            seed=seed,
+            particles=settings.particles,
+            windows=settings.windows,
+            samples=settings.samples,
+            strides=settings.strides or self._strides(settings),
+            label_penalty=self.config.label_penalty,
+            scale=self.config.scale,
+            schedule=self.config.schedule,
         )  # (B, 1, h, w, M) each
         if torch.is_grad_enabled():
             scores = key_scores(
-                query, key, level.edited, level.layout, keys,
-                label_penalty=self.config.label_penalty, scores=scores,
+                query,
+                key,
+                level.edited,
+                level.layout,
+                keys,
+                label_penalty=self.config.label_penalty,
+                scores=scores,
             )
         values = level.values.permute(0, 2, 3, 1).contiguous()
         best = slice(0, settings.votes)
@@ -348,13 +410,21 @@ class SparseAttentionNetwork(nn.Module):
     ) -> list[dict[str, torch.Tensor]]:
         """For training: the warp with gradients through the rounds (scale, number) in `graded` alone.
 
-        Returns, of each graded round, `scale` (a 0-d tensor), `image` (B, 3, h, w), `hole` (B, h, w) bool and the
-        unit `query` (B, h, w, C).
+        Returns, of each graded round, `scale` (a 0-d tensor), `image` (B, 3, h, w), `hole` and `key_mask` (B, h, w)
+        bool, the unit `query` (B, h, w, C) and the unit `key` (B, h, w, C).
         """
         keys = self.encode_image(image, layout)
         steps = self.rounds(image, layout, edited, mask, source, keys, seed, graded)
+        at = {plan.scale: key for plan, key in zip(self.config.plans, keys, strict=True)}
         return [
-            {"scale": torch.tensor(level.plan.scale), "image": e.image, "hole": level.hole, "query": e.query}
+            {
+                "scale": torch.tensor(level.plan.scale),
+                "image": e.image,
+                "hole": level.hole,
+                "key_mask": level.key_mask,
+                "query": e.query,
+                "key": at[level.plan.scale],
+            }
             for level, e, is_graded in steps
             if is_graded
         ]
