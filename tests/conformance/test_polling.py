@@ -76,10 +76,10 @@ def test_polls_bring_what_the_stream_brings(stub: Any) -> None:
 
 def test_a_lost_poll_is_made_again_and_old_events_are_let_go(stub: Any) -> None:
     render_id = start(stub, request(open_document(stub))).render_id
-    collect(stub, render_id)
+    until(lambda: poll(stub, render_id).finished)
     first = poll(stub, render_id)
     assert first == poll(stub, render_id)  # nothing was acknowledged, so nothing is lost
-    assert first.finished
+    assert [event.WhichOneof("event") for event in first.events][-1] == "result"
     assert poll(stub, render_id, first.next).finished
     with pytest.raises(grpc.RpcError) as refused:
         poll(stub, render_id, 0)
