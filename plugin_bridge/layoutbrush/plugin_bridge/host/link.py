@@ -122,7 +122,11 @@ class Link:
         return error.message
 
     def close(self) -> None:
-        """Close the connection."""
+        """Let the server forget the documents, and close the connection."""
+        with self._lock:
+            keys = list(self._remotes)
+        for key in keys:
+            self.forget(key)
         with self._lock:
             self._drop()
 

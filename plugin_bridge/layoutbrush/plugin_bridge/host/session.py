@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -148,13 +149,14 @@ class Session:
                 found.append(message)
 
     def close(self) -> None:
-        """End all jobs and the connection; waits for the threads a moment."""
+        """End all jobs, let the server forget the documents, close the connection; takes some seconds at the most."""
         for job in list(self._jobs.values()):
             job.cancel()
         self._jobs.clear()
-        self._link.close()
+        self._start(self._link.close)
+        end = time.monotonic() + _END_SECONDS
         for thread in list(self._threads):
-            thread.join(_END_SECONDS)
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self, key: str, work: Callable[[_Job], None]) -> None:
         if key in self._jobs:
