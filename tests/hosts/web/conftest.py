@@ -56,17 +56,28 @@ def page_built(node_tools: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+Launch = Callable[..., Any]
+
+
 @pytest.fixture(scope="session")
-def browser(page_built: None) -> Iterator[Any]:
-    """Chromium, without a window."""
+def launch(page_built: None) -> Iterator[Launch]:
+    """Starts Chromium without a window, with further switches."""
     playwright = pytest.importorskip("playwright.sync_api", reason="not installed: playwright")
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("not installed: chromium (Debian: apt install chromium)")
     with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=found, headless=True, args=SWITCHES)
-        yield browser
-        browser.close()
+        yield lambda *switches: running.chromium.launch(
+            executable_path=found, headless=True, args=[*SWITCHES, *switches]
+        )
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Launch) -> Iterator[Any]:
+    """One browser for all; each visitor has a profile of their own in it."""
+    browser = launch()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
@@ -74,9 +85,9 @@ def painter(browser: Any, pictures: Path, request: pytest.FixtureRequest) -> Ite
     """Opens the page of a server as a new visitor: `painter(url)`. Errors in the page fail the test."""
     opened: list[Painter] = []
 
-    def visit(url: str, **options: Any) -> Painter:
+    def visit(url: str, using: Any = browser, **options: Any) -> Painter:
         size = {"width": 1280, "height": 800}
-        context = browser.new_context(**{"viewport": size, "accept_downloads": True, **options})
+        context = using.new_context(**{"viewport": size, "accept_downloads": True, **options})
         visitor = Painter(context, url, pictures, request.node.name.removeprefix("test_"))
         opened.append(visitor)
         return visitor

@@ -57,10 +57,16 @@ class Painter:
         self.page.set_default_timeout(SECONDS * 1000)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        # From the start: choosers that open before somebody listens are lost.
+        self.page.on("filechooser", lambda _: None)
         self._pictures = pictures
         self._name = name
         self._shots = 0
         self.page.goto(url)
+        self.until("!state.opening")
+        # What the page sets up after its first frame is there after the next ones.
+        self.rested()
+        self.rested()
 
     def look(self, what: str) -> None:
         """Keep a screenshot."""
@@ -157,14 +163,22 @@ class Painter:
         waiting.value.save_as(path)
         return path
 
+    def rested(self) -> None:
+        """Wait until what was asked to be drawn is drawn."""
+        # Two frames: one that draws, one that shows.
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def screen(self) -> NDArray[np.uint8]:
+        """The whole window, (h, w, 3), in pixels of the screen."""
+        return np.asarray(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB"))
+
     def seen(self, zoom: int = 1) -> NDArray[np.uint8]:
         """The photo as the window shows it, (h, w, 3), without labels over it; every pixel is `zoom` wide."""
         self.page.evaluate("(zoom) => window.layoutbrush.zoomTo(zoom)", zoom)
         self.page.mouse.move(5, 5)
         height, width = self.size()
         x, y = self.at(0, 0)
-        # Two frames: one that draws, one that shows.
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.rested()
         clip = {"x": x - zoom / 2, "y": y - zoom / 2, "width": width * zoom, "height": height * zoom}
         shot = Image.open(io.BytesIO(self.page.screenshot(clip=clip))).convert("RGB")
         return np.asarray(shot)

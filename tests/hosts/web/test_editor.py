@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
 
 from ..conftest import WebServer
-from .conftest import GatedServer
+from .conftest import GatedServer, Launch
+from .krita_eyes import has_krita, in_krita
 from .painter import Painter, Result, made_by_server, shown
 
 Visit = Callable[..., Painter]
@@ -65,7 +66,14 @@ def test_from_drop_to_export(painter: Visit, web_server: WebServer, photo: Path,
     with Image.open(picture) as found:
         assert np.array_equal(np.asarray(found), expected)
         assert found.info["icc_profile"] == profile
-    _check_psd(one.saved("Export layers (PSD)", tmp_path), pixels, layer)
+    psd = one.saved("Export layers (PSD)", tmp_path)
+    _check_psd(psd, pixels, layer)
+    if has_krita():
+        photo_layer, result_layer, *_ = in_krita([psd], tmp_path / "krita")[0]
+        assert np.array_equal(photo_layer.pixels[pixels[..., 3] > 0], pixels[pixels[..., 3] > 0])
+        height, width = layer.mask.shape
+        assert np.array_equal(result_layer.pixels[layer.y : layer.y + height, layer.x : layer.x + width], layer.pixels)
+        assert result_layer.masks == 1
     with Image.open(one.saved("Export label map (PNG)", tmp_path)) as found:
         assert np.array_equal(np.asarray(found), edited)
     one.look("exported")
@@ -289,6 +297,79 @@ def _fingers(wire: Any, steps: list[list[tuple[float, float]]]) -> None:
         touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
         wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
     wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_pixels_on_a_dense_screen(painter: Visit, launch: Launch, web_server: WebServer, photo: Path) -> None:
+    """At 100 % one pixel of the photo is one of the screen's, even where a CSS pixel is one and a half."""
+    density = 1.5
+    browser = launch(f"--force-device-scale-factor={density}")
+    try:
+        one = painter(web_server.url, browser, viewport=None, no_viewport=True)
+        one.drop(photo)
+        _paint_water(one)
+        one.settled()
+        one.press("o")
+        expected = shown(one.composite())
+        height, width = expected.shape[:2]
+        one.page.evaluate("() => window.layoutbrush.zoomTo(1)")
+        one.page.mouse.move(5, 5)
+        one.rested()
+        x, y = one.at(0, 0)
+        left, top = round(x * density - 0.5), round(y * density - 0.5)
+        assert np.array_equal(one.screen()[top : top + height, left : left + width], expected)
+        one.look("dense")
+    finally:
+        browser.close()
+
+
+def test_photos_of_other_kinds(painter: Visit, web_server: WebServer, tmp_path: Path) -> None:
+    """JPEG turned by EXIF and WebP: what the browser decodes is what is stored, with the profile."""
+    random = np.random.default_rng(5)
+    small = Image.fromarray(random.integers(0, 256, (12, 16, 3), np.uint8))
+    picture = small.resize((160, 117), Image.Resampling.BICUBIC)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "turned.jpg", quality=95, exif=exif, icc_profile=profile)
+    picture.save(tmp_path / "same.webp", lossless=True, icc_profile=profile)
+    one = painter(web_server.url)
+    one.drop(tmp_path / "turned.jpg")
+    assert one.size() == (160, 117)
+    with Image.open(tmp_path / "turned.jpg") as stored:
+        wanted = np.asarray(ImageOps.exif_transpose(stored)).astype(int)
+    found = one.array("project.photo.pixels").reshape(160, 117, 4)[..., :3]
+    # Decoders of JPEG may round differently; the server gets what is seen here, so that both have the same numbers.
+    assert np.abs(found - wanted).max() <= 3
+    assert one.array("project.photo.profile").tobytes() == profile
+    one.drop(tmp_path / "same.webp")
+    one.until("project.photo.name === 'same.webp'")
+    assert np.array_equal(one.array("project.photo.pixels").reshape(117, 160, 4)[..., :3], np.asarray(picture))
+    assert one.array("project.photo.profile").tobytes() == profile
+    (tmp_path / "note.png").write_bytes(b"no picture at all")
+    one.drop(tmp_path / "note.png")
+    one.page.get_by_role("alert").wait_for()
+    assert one.page.get_by_text("can't be read as a picture").is_visible()
+    one.until("project.photo.name === 'same.webp'")
+
+
+def test_token(painter: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that wants a token is asked with one: typed in, or from the address, where it doesn't stay."""
+    monkeypatch.setenv("LAYOUTBRUSH_TOKEN", "let me in")
+    server = WebServer("stand-in")
+    server.start()
+    try:
+        one = painter(server.url)
+        one.until("state.server === 'denied'")
+        one.look("denied")
+        one.page.get_by_role("button", name="Enter token").click()
+        one.page.get_by_role("textbox", name="Token").fill("let me in")
+        one.press("Enter")
+        one.until("state.server === 'online'")
+        two = painter(f"{server.url}/#token=let%20me%20in")
+        two.until("state.server === 'online'")
+        assert "token" not in two.page.url
+    finally:
+        server.kill()
 
 
 def test_with_the_networks(painter: Visit) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,10 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ..conftest import run_tool
+from .krita_eyes import in_krita
 
-HERE = Path(__file__).resolve().parent
 KINDS = ("opaque", "clear")
-KRITA_SECONDS = 120
 
 
 def _write_pngs(folder: Path) -> None:
@@ -166,51 +162,21 @@ def test_ora_in_pyora(exchange: Path) -> None:
         assert (layer.name, tuple(layer.offsets)) == (expected.name, (expected.x, expected.y))
 
 
-def _in_krita(files: list[Path], folder: Path) -> list[dict[str, Any]]:
-    """What Krita finds in files: layers from the bottom to the top, their pixels written beside."""
-    if shutil.which("kritarunner") is None:
-        pytest.skip("not installed: kritarunner (Debian: apt install krita)")
-    folder.chmod(0o700)
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(folder),
-        "XDG_RUNTIME_DIR": str(folder),
-        "LANG": "C.UTF-8",
-        "QT_QPA_PLATFORM": "offscreen",
-        "KRITA_NO_ASSERT_MSG": "1",
-        "PYTHONPATH": str(HERE),
-        "FILES": "\n".join(map(str, files)),
-        "OUT": str(folder),
-    }
-    command = ["kritarunner", "-s", "inside_krita", "-f", "main"]
-    with (folder / "log.txt").open("w") as log:
-        subprocess.run(
-            command, env=environment, stdout=log, stderr=log, timeout=KRITA_SECONDS, stdin=subprocess.DEVNULL
-        )
-    facts = folder / "facts.json"
-    assert facts.exists(), (folder / "log.txt").read_text(errors="replace")[-2000:]
-    found = json.loads(facts.read_text())
-    assert "error" not in found, found["error"]
-    documents: list[dict[str, Any]] = found["documents"]
-    return documents
-
-
 def test_krita_reads_both(exchange: Path, tmp_path: Path) -> None:
     files = [exchange / kind / f"project.{ending}" for kind in KINDS for ending in ("psd", "ora")]
-    for file, document in zip(files, _in_krita(files, tmp_path), strict=True):
+    for file, seen in zip(files, in_krita(files, tmp_path), strict=True):
         stack = _stack(file.parent)
-        assert (document["width"], document["height"]) == (37, 23), file
-        layers = [layer for layer in document["layers"] if not layer["name"].endswith(" mask")]
-        assert [layer["name"].rstrip("\0") for layer in layers] == [layer.name for layer in stack], file
+        layers = [layer for layer in seen if not layer.name.endswith(" mask")]
+        assert [layer.name for layer in layers] == [layer.name for layer in stack], file
         for layer, expected in zip(layers, stack, strict=True):
-            assert layer["visible"] == expected.visible
+            assert layer.visible == expected.visible
+            assert layer.pixels.shape == (23, 37, 4)
             height, width = expected.pixels.shape[:2]
-            # Blue comes first in Krita's memory; `projection` shows the layer through its mask.
-            found = _array(Path(layer["pixels"]), 23, 37, 4)[..., [2, 1, 0, 3]]
-            found = found[expected.y : expected.y + height, expected.x : expected.x + width]
+            found = layer.pixels[expected.y : expected.y + height, expected.x : expected.x + width]
+            # Krita keeps a PSD's mask as a mask; in an ORA it is the alpha.
             wanted = expected.pixels if file.suffix == ".psd" else expected.masked
-            seen = wanted[..., 3] > 0
             assert np.array_equal(found[..., 3], wanted[..., 3]), (file, expected.name)
-            assert np.array_equal(found[seen], wanted[seen]), (file, expected.name)
+            opaque = wanted[..., 3] > 0
+            assert np.array_equal(found[opaque], wanted[opaque]), (file, expected.name)
             if file.suffix == ".psd":
-                assert layer["masks"] == (1 if expected.mask is not None else 0)
+                assert layer.masks == (1 if expected.mask is not None else 0)

@@ -50,7 +50,7 @@ function withProfile(psd: Uint8Array, profile: Uint8Array): Uint8Array<ArrayBuff
 }
 
 /** Throws Error with a sentence for people where the format can't hold the project. */
-export function psdBytes(project: Project): Uint8Array {
+export function psdBytes(project: Project): Uint8Array<ArrayBuffer> {
   const { width, height, profile } = project.photo;
   if (Math.max(width, height) > LARGEST_SIDE) {
     throw new Error(`A PSD holds at most ${LARGEST_SIDE} pixels a side; export an ORA instead.`);
@@ -61,6 +61,6 @@ export function psdBytes(project: Project): Uint8Array {
     children: layerStack(project).map(psdLayer),
     imageData: { width, height, data: composite(project) },
   };
-  const bytes = writePsdUint8Array(psd, { noBackground: true });
+  const bytes = writePsdUint8Array(psd, { noBackground: true }) as Uint8Array<ArrayBuffer>;
   return profile ? withProfile(bytes, profile) : bytes;
 }

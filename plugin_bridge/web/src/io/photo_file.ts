@@ -1,32 +1,11 @@
 /** Picture files to photos: exact numbers, upright, with the profile they came with. */
 
 import type { Photo } from "../model/types";
-import { orientationOf, upright, type Orientation } from "./exif";
 import { profileSpace } from "./icc";
+import { MOST_PIXELS } from "./limits";
+import { offThread } from "./off_thread";
 import { pictureHeader, type PictureHeader } from "./picture_header";
-import { readPng, rgbaOf } from "./png_read";
-
-/** More than this is not even decoded: 4 bytes a pixel, several times over, are more than a page is given. */
-export const MOST_PIXELS = 120e6;
-
-interface Decoded {
-  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
-  readonly width: number;
-  readonly height: number;
-  readonly profile: Uint8Array | null;
-  /** What is still to be done. */
-  readonly orientation: Orientation;
-  readonly notes: readonly string[];
-}
-
-function decodedPng(bytes: Uint8Array): Decoded {
-  const png = readPng(bytes);
-  const notes: string[] = [];
-  if (png.depth === 16) notes.push("The photo has 16 bits a channel; it is edited, and exported, with 8.");
-  if (png.ownGamma) notes.push("The photo's gamma (gAMA) was left out: its numbers are shown as sRGB.");
-  const { width, height, profile } = png;
-  return { pixels: rgbaOf(png), width, height, profile, orientation: orientationOf(png.exif), notes };
-}
+import type { Decoded } from "./png_photo";
 
 /** What the browser decodes: numbers as stored (no profile conversion), turned upright. */
 async function decodedByBrowser(file: Blob, header: PictureHeader): Promise<Decoded> {
@@ -54,7 +33,7 @@ async function decodedByBrowser(file: Blob, header: PictureHeader): Promise<Deco
   }
   if (header.components === 4) notes.push("The photo is CMYK; the browser turned it into RGB.");
   const pixels = data as Uint8ClampedArray<ArrayBuffer>;
-  return { pixels, width, height, profile: header.profile, orientation: 1, notes };
+  return { pixels, width, height, profile: header.profile, notes };
 }
 
 /** Some browsers add noise to what a page reads from a canvas. A photo read that way would be a damaged one. */
@@ -95,9 +74,9 @@ export async function readPhoto(file: Blob, name: string): Promise<Photo> {
     const millions = Math.round((header.width * header.height) / 1e6);
     throw new Error(`The photo has ${millions} million pixels; at most ${MOST_PIXELS / 1e6} million can be opened here.`);
   }
-  const decoded = header.kind === "png" ? decodedPng(bytes) : await decodedByBrowser(file, header);
+  const decoded = await (header.kind === "png" ? offThread("decodePng", bytes) : decodedByBrowser(file, header));
   const notes = [...decoded.notes];
   const profile = keptProfile(decoded.profile, notes);
-  const turned = upright(decoded.pixels, decoded.width, decoded.height, decoded.orientation);
-  return { name, ...turned, profile, file, notes };
+  const { pixels, width, height } = decoded;
+  return { name, pixels, width, height, profile, file, notes };
 }

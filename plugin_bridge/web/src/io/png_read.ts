@@ -88,19 +88,35 @@ function chunks(bytes: Uint8Array): { type: string; data: Uint8Array }[] {
   throw new PngError("The PNG is damaged: its end is missing.");
 }
 
+/** Undoes the filter of one row, in place. One loop for each kind: rows are many. */
 function unfilter(kind: number, line: Uint8Array, above: Uint8Array | null, step: number): void {
-  if (kind > 4) throw new PngError("The PNG is damaged: a row has an unknown filter.");
-  for (let i = 0; i < line.length; i++) {
-    const left = i >= step ? line[i - step]! : 0;
-    const up = above ? above[i]! : 0;
-    if (kind === 1) line[i]! += left;
-    else if (kind === 2) line[i]! += up;
-    else if (kind === 3) line[i]! += (left + up) >> 1;
-    else if (kind === 4) {
-      const corner = above && i >= step ? above[i - step]! : 0;
-      const [a, b, c] = [Math.abs(up - corner), Math.abs(left - corner), Math.abs(left + up - 2 * corner)];
-      line[i]! += a <= b && a <= c ? left : b <= c ? up : corner;
-    }
+  const { length } = line;
+  if (kind === 1) for (let i = step; i < length; i++) line[i]! += line[i - step]!;
+  else if (kind === 2) {
+    if (above) for (let i = 0; i < length; i++) line[i]! += above[i]!;
+  } else if (kind === 3) {
+    for (let i = 0; i < length; i++) line[i]! += ((i >= step ? line[i - step]! : 0) + (above ? above[i]! : 0)) >> 1;
+  } else if (kind === 4) unfilterPaeth(line, above, step);
+  else if (kind !== 0) throw new PngError("The PNG is damaged: a row has an unknown filter.");
+}
+
+function unfilterPaeth(line: Uint8Array, above: Uint8Array | null, step: number): void {
+  if (!above) {
+    unfilter(1, line, null, step);
+    return;
+  }
+  for (let i = 0; i < step; i++) line[i]! += above[i]!;
+  for (let i = step; i < line.length; i++) {
+    const left = line[i - step]!;
+    const up = above[i]!;
+    const corner = above[i - step]!;
+    let a = up - corner;
+    let b = left - corner;
+    let c = a + b;
+    if (a < 0) a = -a;
+    if (b < 0) b = -b;
+    if (c < 0) c = -c;
+    line[i]! += a <= b && a <= c ? left : b <= c ? up : corner;
   }
 }
 
@@ -219,10 +235,24 @@ export function readPng(bytes: Uint8Array): Png {
   };
 }
 
+/** The pixels of an 8-bit RGB or RGBA file without a clear colour: most photos. */
+function plainRgba(samples: Uint8Array | Uint16Array, channels: number, out: Uint8ClampedArray): void {
+  for (let from = 0, to = 0; to < out.length; from += channels, to += 4) {
+    out[to] = samples[from]!;
+    out[to + 1] = samples[from + 1]!;
+    out[to + 2] = samples[from + 2]!;
+    out[to + 3] = channels === 4 ? samples[from + 3]! : 255;
+  }
+}
+
 /** Straight RGBA of 8 bit: 16 bit keep their upper 8, 1, 2 and 4 bit are stretched to the whole range. */
 export function rgbaOf(png: Png): Uint8ClampedArray<ArrayBuffer> {
   const { width, height, depth, channels, samples, palette, transparency, colorType } = png;
   const out = new Uint8ClampedArray(width * height * 4);
+  if (depth === 8 && channels >= 3 && !transparency) {
+    plainRgba(samples, channels, out);
+    return out;
+  }
   const eight = (value: number) => (depth === 16 ? value >> 8 : depth === 8 ? value : (value * 255) / ((1 << depth) - 1));
   const clear = transparency && !palette && transparency.length >= channels * 2 ? view(transparency) : null;
   for (let from = 0, to = 0; to < out.length; from += channels, to += 4) {

@@ -27,29 +27,25 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   return out;
 }
 
-function paeth(left: number, up: number, corner: number): number {
-  const towardsLeft = Math.abs(up - corner);
-  const towardsUp = Math.abs(left - corner);
-  const towardsCorner = Math.abs(left + up - 2 * corner);
-  if (towardsLeft <= towardsUp && towardsLeft <= towardsCorner) return left;
-  return towardsUp <= towardsCorner ? up : corner;
-}
-
 /** Rows with their filter byte: the difference to the row above (2) for flat planes, Paeth (4) for pictures. */
 function filtered(pixels: Uint8Array | Uint8ClampedArray, stride: number, height: number, channels: number): Uint8Array {
   const out = new Uint8Array((stride + 1) * height);
-  let to = 0;
-  for (let row = 0, at = 0; row < height; row++) {
+  for (let row = 0, at = 0, to = 0; row < height; row++) {
     out[to++] = channels === 1 ? 2 : 4;
-    for (let column = 0; column < stride; column++, at++) {
-      const up = row ? pixels[at - stride]! : 0;
-      if (channels === 1) {
-        out[to++] = pixels[at]! - up;
-        continue;
-      }
-      const left = column >= channels ? pixels[at - channels]! : 0;
-      const corner = row && column >= channels ? pixels[at - stride - channels]! : 0;
-      out[to++] = pixels[at]! - paeth(left, up, corner);
+    const [rim, end] = [at + (channels === 1 ? stride : channels), at + stride];
+    for (; at < rim; at++) out[to++] = pixels[at]! - (row ? pixels[at - stride]! : 0);
+    if (!row) for (; at < end; at++) out[to++] = pixels[at]! - pixels[at - channels]!;
+    for (; at < end; at++) {
+      const left = pixels[at - channels]!;
+      const up = pixels[at - stride]!;
+      const corner = pixels[at - stride - channels]!;
+      let a = up - corner;
+      let b = left - corner;
+      let c = a + b;
+      if (a < 0) a = -a;
+      if (b < 0) b = -b;
+      if (c < 0) c = -c;
+      out[to++] = pixels[at]! - (a <= b && a <= c ? left : b <= c ? up : corner);
     }
   }
   return out;
