@@ -193,6 +193,22 @@ def scenario() -> None:
         deep.setModified(False)
         deep.close()
 
+    # 8-bit RGB of another profile: the same bytes go and come, the profile stays.
+    other = opened()
+    other.setColorProfile("sRGB-elle-V2-g10.icc")
+    other.waitForDone()
+    other_key = layers.key_of(other)
+    controller.segment(other_key)
+    finish()
+    paint(layers.label_layer(other), water.color, 100, 91, 61, 43)
+    controller.generate(other_key, Wishes(seed=5))
+    finish()
+    made = topmost(other, "Layoutbrush (seed 5)")
+    FACTS["profile"] = [other.colorProfile(), made.colorProfile(), controller.status(other_key).text]
+    (OUT / "profile.bgra").write_bytes(whole(other, made))
+    other.setModified(False)
+    other.close()
+
     # Labels found again: a new layer, the painted one is hidden and keeps its pixels.
     kept = whole(document, painted)
     controller.segment(key)

@@ -157,6 +157,12 @@ def test_cancelled_and_closed_in_mid_render(facts: dict[str, Any]) -> None:
     assert facts["closed"] == [False, ""]
 
 
+def test_bytes_pass_through_any_8_bit_profile(facts: dict[str, Any], out: Path) -> None:
+    own, new, status = facts["profile"]
+    assert own == new == "sRGB-elle-V2-g10.icc" and "sRGB" not in status
+    assert (out / "profile.bgra").read_bytes() == (out / "result.bgra").read_bytes()
+
+
 def test_other_depths_are_converted_or_refused(facts: dict[str, Any]) -> None:
     depths = facts["depths"]
     assert "CMYKA" in depths["CMYKA U8"][0] and len(depths["CMYKA U8"]) == 1

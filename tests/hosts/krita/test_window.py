@@ -34,8 +34,8 @@ def facts(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """What the script found out; one run of Krita for all tests here. Its screenshots are kept."""
-    if shutil.which("xvfb-run") is None:
-        pytest.skip("not installed: xvfb-run (Debian: apt install xvfb xauth)")
+    if missing := [name for name in ("xvfb-run", "xauth") if shutil.which(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)} (Debian: apt install xvfb xauth)")
     out = tmp_path_factory.mktemp("out")
     (home.plugins / "inside_window").mkdir()
     shutil.copy(Path(__file__).parent / "inside_window.py", home.plugins / "inside_window" / "__init__.py")
