@@ -1,0 +1,237 @@
+/** Live rendering: the newest stroke wins, undo needs no server, a lost server costs nothing. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BackendError, type Backend, type BackendDocument, type RenderRequest, type RunOptions } from "../src/io/backend";
+import type { Document } from "../src/model/document";
+import { Live } from "../src/model/live";
+import { Server } from "../src/model/server";
+import { settings } from "../src/model/settings";
+import type { RenderResult } from "../src/model/types";
+import { document as openDocument, LABELS } from "./helpers";
+
+interface Call {
+  readonly request: RenderRequest;
+  readonly edited: Uint8Array;
+  readonly options: RunOptions;
+  resolve(value: number): void;
+  reject(error: unknown): void;
+}
+
+class FakeBackend implements Backend {
+  readonly calls: Call[] = [];
+  opened = 0;
+  closed = 0;
+  offline = false;
+
+  async check() {
+    if (this.offline) throw new BackendError("offline", "Nobody there.");
+    return {
+      version: "0",
+      bundle: "fake",
+      labels: LABELS,
+      maxSide: 9999,
+      maxLayerPixels: 1e9,
+      minSide: 1,
+      segmentation: true,
+      references: false,
+    };
+  }
+
+  async segment(photo: { width: number; height: number }) {
+    return { width: photo.width, height: photo.height, ids: new Uint8Array(photo.width * photo.height) };
+  }
+
+  async open(): Promise<BackendDocument> {
+    if (this.offline) throw new BackendError("offline", "Nobody there.");
+    this.opened++;
+    return {
+      render: (request: RenderRequest, options: RunOptions = {}) =>
+        new Promise<RenderResult>((resolve, reject) => {
+          options.signal?.addEventListener("abort", () => reject(options.signal!.reason as Error));
+          this.calls.push({
+            request,
+            edited: request.edited.ids.slice(),
+            options,
+            reject,
+            resolve: (value) => resolve(picture(value)),
+          });
+        }),
+      close: async () => {
+        this.closed++;
+      },
+    };
+  }
+
+  get last(): Call {
+    return this.calls.at(-1)!;
+  }
+}
+
+function picture(value: number): RenderResult {
+  return {
+    bounds: { x: 1, y: 1, width: 2, height: 2 },
+    pixels: new Uint8ClampedArray(16).fill(value),
+    pixelExtent: { width: 2, height: 2 },
+    mask: new Uint8Array(4).fill(255),
+    timings: { total: 5 },
+  };
+}
+
+function paint(document: Document, x: number): void {
+  const edit = document.edit();
+  const rect = { x, y: 2, width: 1, height: 1 };
+  edit.touch(rect);
+  document.edited[2 * document.extent.width + x] = 4;
+  document.painted(rect);
+  edit.commit("Brush");
+}
+
+/** Lets promises and microtasks run out. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+describe("live rendering", () => {
+  let backend: FakeBackend;
+  let server: Server;
+  let document: Document;
+  let live: Live;
+  const told: string[] = [];
+
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    told.length = 0;
+    settings.live.value = true;
+    backend = new FakeBackend();
+    server = new Server(backend);
+    await server.connect();
+    document = openDocument(20, 10);
+    document.original.ids.fill(0);
+    document.edited.fill(0);
+    live = new Live(document, server, (message) => told.push(message));
+  });
+
+  afterEach(() => {
+    live.close();
+    vi.useRealTimers();
+  });
+
+  const shown = () => document.layers.value.map((layer) => layer.pixels[0]);
+
+  it("opens once, gives up the older of two, and shows the newer", async () => {
+    paint(document, 3);
+    await settle();
+    const first = backend.last;
+    paint(document, 7);
+    await settle();
+    expect(first.options.signal!.aborted).toBe(true);
+    expect(backend.calls).toHaveLength(2);
+    expect([backend.last.edited[43], backend.last.edited[47]]).toEqual([4, 4]);
+    backend.last.resolve(9);
+    await settle();
+    expect(shown()).toEqual([9]);
+    expect([backend.opened, live.stale.value, live.activity.value]).toEqual([1, false, null]);
+    expect(told).toEqual([]);
+  });
+
+  it("undoes and redoes without asking again", async () => {
+    paint(document, 3);
+    await settle();
+    backend.last.resolve(1);
+    await settle();
+    paint(document, 7);
+    await settle();
+    backend.last.resolve(2);
+    await settle();
+    document.history.undo();
+    await settle();
+    expect(shown()).toEqual([1]);
+    document.history.undo();
+    await settle();
+    expect(shown()).toEqual([]);
+    document.history.redo();
+    document.history.redo();
+    await settle();
+    expect(shown()).toEqual([2]);
+    expect(backend.calls).toHaveLength(2);
+  });
+
+  it("shows previews of the newest request only", async () => {
+    paint(document, 3);
+    await settle();
+    const first = backend.last;
+    first.options.onEvent!({ type: "preview", kind: "warped", picture: picture(1) });
+    expect(live.preview.value?.pixels[0]).toBe(1);
+    paint(document, 7);
+    await settle();
+    first.options.onEvent!({ type: "preview", kind: "warped", picture: picture(5) });
+    expect(live.preview.value?.pixels[0]).toBe(1);
+    backend.last.resolve(2);
+    await settle();
+    expect(live.preview.value).toBeNull();
+  });
+
+  it("cancels: the map stays, no layer comes", async () => {
+    paint(document, 3);
+    await settle();
+    live.cancel();
+    await settle();
+    expect(backend.last.options.signal!.aborted).toBe(true);
+    expect([live.stale.value, shown().length, document.edited[43]]).toEqual([true, 0, 4]);
+    expect(told).toEqual([]);
+  });
+
+  it("goes on by itself when a lost server is back", async () => {
+    paint(document, 3);
+    await settle();
+    backend.offline = true;
+    backend.last.reject(new BackendError("offline", "Nobody there."));
+    await settle();
+    expect([server.link.value, live.stale.value]).toEqual(["lost", true]);
+    paint(document, 7);
+    await settle();
+    backend.offline = false;
+    await vi.advanceTimersByTimeAsync(30_000);
+    await settle();
+    expect(server.link.value).toBe("online");
+    expect(backend.last.edited[47]).toBe(4);
+    backend.last.resolve(6);
+    await settle();
+    expect(shown()).toEqual([6]);
+  });
+
+  it("waits as long as a busy server says", async () => {
+    paint(document, 3);
+    await settle();
+    backend.last.reject(new BackendError("busy", "Full.", 700));
+    await settle();
+    expect(backend.calls).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(750);
+    await settle();
+    expect(backend.calls).toHaveLength(2);
+  });
+
+  it("says what a server refuses", async () => {
+    paint(document, 3);
+    await settle();
+    backend.last.reject(new BackendError("refused", "The label map is too small."));
+    await settle();
+    expect(told).toEqual(["The label map is too small."]);
+    expect(live.activity.value).toBeNull();
+  });
+
+  it("makes variants with another seed and keeps what is pinned", async () => {
+    paint(document, 3);
+    await settle();
+    backend.last.resolve(1);
+    await settle();
+    const [layer] = document.layers.value;
+    document.changeLayers("Keep", [{ ...layer!, kept: true }]);
+    live.variant();
+    await settle();
+    expect(backend.last.request.seed).toBe(1);
+    backend.last.resolve(2);
+    await settle();
+    expect(shown()).toEqual([1, 2]);
+  });
+});
