@@ -8,7 +8,7 @@ command only does what is new.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -46,21 +46,22 @@ class Harness:
     threads: int = 0
     seed: int = 0
     shown: int = 10
+    _runs: dict[str, RowRun] = field(default_factory=dict, repr=False)
 
     def judge(self, judges: Judges, advance: Progress = lambda: None) -> tuple[Verdicts, list[str]]:
         """All verdicts, and what was missing. Raises DataError, WeightsError, LayoutbrushError."""
         warps = Warps(self.warp)
-        runs = [
-            RowRun(row, self.tasks, self.out / "pictures", warps, threads=self.threads, seed=self.seed)
-            for row in self.rows
-        ]
+        for row in self.rows:
+            self._runs[row.name] = RowRun(
+                row, self.tasks, self.out / "pictures", warps, threads=self.threads, seed=self.seed
+            )
         kept = KeptVerdicts(judges, self.out / "kept")
         by_row: dict[str, dict[str, Verdict]] = {row.name: {} for row in self.rows}
         sets, problems = {}, []
         for name in self.names:
             task = read_task(self.tasks, name)
             sets[name] = task.set
-            for run in runs:
+            for run in self._runs.values():
                 try:
                     by_row[run.row.name][name] = kept.judge(run.picture(task), task)
                 except DataError as error:
@@ -95,8 +96,7 @@ class Harness:
 
     def _sheet(self, names: Sequence[str], shown: Sequence[str]) -> UInt8:
         """Input with its mask, layout to follow, the rows, truth: a line a task, at half the size."""
-        warps = Warps(self.warp)
-        runs = [RowRun(row, self.tasks, self.out / "pictures", warps) for row in self.rows if row.name in shown]
+        runs = [self._runs[name] for name in shown]
         captions = ["input, mask", "layout to follow", *(run.row.name for run in runs), "truth"]
         lines = []
         for name in names:
