@@ -53,3 +53,14 @@ def test_wheel_names_its_licence_and_commands(pure_wheel: zipfile.ZipFile) -> No
     points = pure_wheel.read(f"{info}/entry_points.txt").decode()
     assert "layoutbrush = layoutbrush.runtime.cli:main" in points.replace("layoutbrush=", "layoutbrush = ")
     assert "[layoutbrush.commands]" in points
+
+
+def test_wheel_holds_the_plug_ins(pure_wheel: zipfile.ZipFile, repository: Path) -> None:
+    """What `pack-krita` and `pack-gimp` make their zips of."""
+    names = set(pure_wheel.namelist())
+    for host in ("krita", "gimp"):
+        folder = repository / "plugin_bridge/hosts" / host
+        files = [path for path in folder.rglob("*") if path.suffix in {".py", ".desktop", ".html"}]
+        assert files
+        for path in files:
+            assert f"layoutbrush/plugin_bridge/hosts/{host}/{path.relative_to(folder).as_posix()}" in names

@@ -39,6 +39,7 @@ def scenario() -> None:
     from layoutbrush.plugin_bridge.host.controller import Controller
     from layoutbrush.plugin_bridge.host.session import Session
     from layoutbrush.plugin_bridge.host.snapshot import MaskUse, Server, Wishes
+    from layoutbrush.plugin_bridge.picture import Picture
 
     host = KritaHost()
     previews: list[list[int]] = []
@@ -192,6 +193,15 @@ def scenario() -> None:
             facts += [opaque_bounds(deep, made)]
         deep.setModified(False)
         deep.close()
+
+    # A preview of half the size is stretched over its bounds.
+    small = bytes(value for i in range(12) for value in (20 * i, 255 - 20 * i, i, 255))
+    stretched = layers.new_layer(document, "stretched")
+    layers.put_pixels(stretched, Picture(small, 8, 6, "BGRA", x=-3, y=7, pixel_width=4, pixel_height=3))
+    large = bytes(stretched.pixelData(-3, 7, 8, 6))
+    wanted = b"".join(small[4 * (y // 2 * 4 + x // 2) :][:4] for y in range(6) for x in range(8))
+    bounds = stretched.bounds()
+    FACTS["stretched"] = [large == wanted, bounds.x(), bounds.y(), bounds.width(), bounds.height()]
 
     # 8-bit RGB of another profile: the same bytes go and come, the profile stays.
     other = opened()

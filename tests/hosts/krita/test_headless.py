@@ -120,6 +120,11 @@ def test_layers_are_where_they_belong(facts: dict[str, Any]) -> None:
     assert len(facts["previews"]) == 2 and len({tuple(bounds) for bounds in facts["previews"]}) == 1
 
 
+def test_reduced_previews_are_stretched_beyond_the_canvas_too(facts: dict[str, Any]) -> None:
+    exact, x, y, width, height = facts["stretched"]
+    assert exact and x <= -3 and y <= 7 and x + width >= 5 and y + height >= 13
+
+
 def test_document_survives_its_file(facts: dict[str, Any]) -> None:
     assert facts["saved"] and facts["nodes_again"] == facts["nodes"] and facts["labels_again"]
 
