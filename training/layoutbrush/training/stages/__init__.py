@@ -8,6 +8,7 @@ from types import ModuleType
 STAGES: dict[str, str] = {
     "warp": "layoutbrush.training.stages.warp",
     "unpaired": "layoutbrush.training.stages.unpaired",
+    "warp-recipe": "layoutbrush.training.stages.warp_recipe",
     "refine": "layoutbrush.training.stages.refine",
     "adversarial": "layoutbrush.training.stages.adversarial",
     "comparator": "layoutbrush.training.comparators.stage",
