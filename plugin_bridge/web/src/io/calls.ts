@@ -4,7 +4,12 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Client, type Transport } from "@connectrpc/connect";
 
 import { BackendError } from "./backend";
-import { PollRenderRequestSchema, StartRenderRequestSchema } from "./gen/layoutbrush/v1/polling_pb";
+import {
+  PollRenderRequestSchema,
+  StartRenderRequestSchema,
+  type PollRenderRequest,
+  type PollRenderResponse,
+} from "./gen/layoutbrush/v1/polling_pb";
 import type { RenderRequestSchema, RenderResponse } from "./gen/layoutbrush/v1/render_pb";
 import { LayoutbrushService } from "./gen/layoutbrush/v1/service_pb";
 import { backendError } from "./rpc_error";
@@ -15,6 +20,9 @@ const RETRIES = 3;
 /** The first event of a render comes at once; where it doesn't, something holds the answer back until it is whole. */
 const STREAM_PATIENCE = 5_000;
 const POLL_WAIT = 10_000;
+/** A poll whose answer was lost is made again, so many times in a row, after pauses. */
+const LOST_POLLS = 3;
+const LOST_PAUSE = 400;
 
 export type Service = Client<typeof LayoutbrushService>;
 
@@ -120,6 +128,17 @@ export class Calls {
     }
   }
 
+  private async polledOnce(poll: PollRenderRequest, signal?: AbortSignal): Promise<PollRenderResponse> {
+    for (let lost = 1; ; lost++) {
+      try {
+        return await this.call((service) => service.pollRender(poll, signal ? { signal } : {}), signal);
+      } catch (error) {
+        if (!(error instanceof BackendError) || error.kind !== "offline" || lost > LOST_POLLS) throw error;
+        await pause(LOST_PAUSE * lost, signal);
+      }
+    }
+  }
+
   private async *polled(
     request: MessageInitShape<typeof RenderRequestSchema>,
     signal?: AbortSignal,
@@ -132,7 +151,7 @@ export class Calls {
     try {
       for (let after = 0n; !finished; ) {
         const poll = create(PollRenderRequestSchema, { renderId, after, waitMs: POLL_WAIT });
-        const answer = await this.call((service) => service.pollRender(poll, signal ? { signal } : {}), signal);
+        const answer = await this.polledOnce(poll, signal);
         ({ next: after, finished } = answer);
         yield* answer.events;
       }

@@ -22,9 +22,9 @@ interface Known {
   readonly ids: Uint8Array;
 }
 
-/** The reason of a document that the server doesn't hold any more. */
+/** True where the server doesn't hold the document any more, or was started anew in the middle of a polled render. */
 function isForgotten(error: unknown): boolean {
-  return error instanceof BackendError && error.reason === "DOCUMENT_NOT_FOUND";
+  return error instanceof BackendError && ["DOCUMENT_NOT_FOUND", "RENDER_NOT_FOUND"].includes(error.reason);
 }
 
 function isStale(error: unknown): boolean {

@@ -46,6 +46,9 @@ class Scripted {
   readonly uploads: UploadLayerRequest[] = [];
   readonly closed: string[] = [];
   readonly cancelled: string[] = [];
+  /** What the next polls answer instead. */
+  lostPolls: ConnectError[] = [];
+  polls = 0;
   opens = 0;
   aborted = 0;
   revision = 0n;
@@ -103,6 +106,9 @@ class Scripted {
         },
         // Two events an answer, so that several are needed.
         pollRender: ({ after }) => {
+          this.polls++;
+          const lost = this.lostPolls.shift();
+          if (lost) throw lost;
           const next = Math.min(Number(after) + 2, this.polled.length);
           return { events: this.polled.slice(Number(after), next), next: BigInt(next), finished: next === this.polled.length };
         },
@@ -264,6 +270,24 @@ it("streams that are held back are given up for polling", async () => {
   expect(server.aborted).toBe(1);
   expect((await document.render(request())).bounds.x).toBe(11);
   expect(server.aborted).toBe(1);
+});
+
+describe("polls", () => {
+  it("are made again where their answer was lost", async () => {
+    const server = new Scripted();
+    server.lostPolls = [failure(Code.Unavailable, ""), failure(Code.Unavailable, "")];
+    const document = await server.backend({ poll: true }).open(PHOTO, MAP);
+    expect((await document.render(request())).bounds.x).toBe(11);
+    expect([server.renders.length, server.polls]).toEqual([1, 5]);
+  });
+
+  it("of a server that was started anew render again", async () => {
+    const server = new Scripted();
+    const document = await server.backend({ poll: true }).open(PHOTO, MAP);
+    server.lostPolls = [failure(Code.NotFound, "No such render.", { ErrorInfo: field(1, "RENDER_NOT_FOUND") })];
+    expect((await document.render(request())).bounds.x).toBe(11);
+    expect([server.opens, server.renders.length]).toEqual([2, 2]);
+  });
 });
 
 it("what must not be copied is sent as its own rectangle", async () => {

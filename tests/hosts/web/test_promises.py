@@ -1,0 +1,31 @@
+"""The page's client is held against what `layoutbrush conformance --plugin` asks of every plug-in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..conftest import WEB, run_tool
+
+plugin_checks = pytest.importorskip("layoutbrush.plugin_bridge.conformance.plugin_checks")
+pytest.importorskip("hypercorn", reason="the extra web isn't installed")
+
+
+@pytest.fixture(scope="module")
+def driver(node_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A script that makes one edit with the page's client."""
+    folder = tmp_path_factory.mktemp("driver")
+    source = str(WEB / "test" / "io" / "driver.ts")
+    vite = [str(node_tools / "vite"), "build", "--ssr", source, "--outDir", str(folder), "--logLevel", "error"]
+    done = run_tool(vite)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "node_modules").symlink_to(WEB / "node_modules")
+    return folder / "driver.js"
+
+
+@pytest.mark.parametrize("way", ["stream", "poll"])
+@pytest.mark.parametrize("scenario", plugin_checks.SCENARIOS, ids=lambda scenario: scenario.name)
+def test_promise(driver: Path, scenario: plugin_checks.Scenario, way: str) -> None:
+    (verdict,) = plugin_checks.hold_plugin(f"node {driver} {{url}} {way}", [scenario])
+    assert verdict.outcome == "passed", verdict.remark
