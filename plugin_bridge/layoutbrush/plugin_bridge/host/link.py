@@ -15,6 +15,9 @@ from layoutbrush.plugin_bridge.host.problem import HostProblem
 from layoutbrush.plugin_bridge.host.snapshot import Server
 from layoutbrush.plugin_bridge.picture import Picture
 
+TEST_SECONDS, CALL_SECONDS = 8.0, 60.0
+"""How long a test of the connection may take, and any other plain call, such as a part of an upload."""
+
 
 class Remote:
     """A document on the server, with the label map that the server found for it."""
@@ -36,9 +39,9 @@ class Remote:
 
 
 class Link:
-    """`connect`: makes a client of a Server."""
+    """`connect`: makes a client of a Server whose plain calls may take so many seconds."""
 
-    def __init__(self, connect: Callable[[Server], Any]) -> None:
+    def __init__(self, connect: Callable[[Server, float], Any]) -> None:
         self._connect = connect
         self._lock = threading.RLock()
         self._server: Server | None = None
@@ -53,7 +56,7 @@ class Link:
         Raises:
             RemoteError: it doesn't answer.
         """
-        client = self._made(server)
+        client = self._made(server, TEST_SECONDS)
         try:
             sentence, info = client.check(), client.info()
         finally:
@@ -83,7 +86,7 @@ class Link:
         with self._lock:
             if server != self._server or self._client is None:
                 self._drop()
-                self._server, self._client = server, self._made(server)
+                self._server, self._client = server, self._made(server, CALL_SECONDS)
             return self._client
 
     def document(self, server: Server, key: str, photo: Picture, labels: Picture | None) -> Remote:
@@ -130,10 +133,10 @@ class Link:
         with self._lock:
             self._drop()
 
-    def _made(self, server: Server) -> Any:
+    def _made(self, server: Server, seconds: float) -> Any:
         if not server.address.strip():
             raise HostProblem("Give the server's address, such as 127.0.0.1:50051.")
-        return self._connect(server)
+        return self._connect(server, seconds)
 
     def _remember(self, info: Any) -> Palette:
         self._palette, self._limits = Palette.of(info.bundle.labels), info.limits

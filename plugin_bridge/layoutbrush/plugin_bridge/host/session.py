@@ -29,8 +29,8 @@ from layoutbrush.plugin_bridge.host.problem import HostProblem
 from layoutbrush.plugin_bridge.host.snapshot import MaskUse, Server, Snapshot
 from layoutbrush.plugin_bridge.picture import Picture
 
-Connect = Callable[[Server], Any]
-"""Makes a client of a server."""
+Connect = Callable[[Server, float], Any]
+"""Makes a client of a server whose plain calls may take so many seconds."""
 
 _STAGES = {
     "segment": "finding labels",
@@ -42,9 +42,9 @@ _STAGES = {
 _END_SECONDS = 2.0
 
 
-def connect(server: Server) -> Client:
+def connect(server: Server, seconds: float) -> Client:
     """A client as plug-ins want it: a busy server is waited for, by its own word."""
-    return Client(server.host_and_port, server.token, tls=server.encrypted)
+    return Client(server.host_and_port, server.token, timeout=seconds, tls=server.encrypted)
 
 
 class _Job:
