@@ -122,6 +122,13 @@ export class Live {
     void this.request(true).finally(() => (this.strokeBusy = false));
   }
 
+  /** Call when a stroke or a move ended without changing anything: what was asked for on its way is given up. */
+  settle(): void {
+    if (this.key !== this.current) return;
+    if (this.stale.peek()) this.sync();
+    else this.stop();
+  }
+
   private async request(preview: boolean) {
     if (this.retry !== null) clearTimeout(this.retry);
     this.retry = null;
@@ -135,7 +142,7 @@ export class Live {
         this.preview.value = event.picture;
         this.strokeBusy = false;
       } else if (event.type === "progress") this.activity.value = { stage: event.stage, done: event.done };
-      else if (event.position > 0) this.activity.value = { stage: `queue, place ${event.position}`, done: null };
+      else if (event.position > 0) this.activity.value = { stage: `Waiting, place ${event.position} in the queue`, done: null };
     };
     try {
       const remote = await this.opened(running.signal, onEvent);
@@ -194,7 +201,7 @@ export class Live {
       return;
     }
     if (error.kind === "offline" || error.kind === "denied") {
-      this.stale.value = true;
+      this.stale.value = this.document.differs();
       this.server.lose(error);
     } else if (error.kind === "busy" && mine) {
       this.activity.value = { stage: "server busy", done: null };

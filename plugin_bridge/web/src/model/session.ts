@@ -26,7 +26,9 @@ export interface Question {
 }
 
 /** Milliseconds after the last change until the draft is written. */
-const DRAFT_PAUSE = 1200;
+const DRAFT_PAUSE = 400;
+/** Milliseconds after which it is written even while the user goes on. */
+const DRAFT_LATEST = 3000;
 
 export class Session {
   readonly server: Server;
@@ -42,6 +44,7 @@ export class Session {
   private toastCount = 0;
   private running: AbortController | null = null;
   private draftTimer: ReturnType<typeof setTimeout> | null = null;
+  private draftDue = 0;
   private stopDraft: (() => void) | null = null;
 
   constructor(readonly backend: Backend) {
@@ -51,6 +54,8 @@ export class Session {
   /** Connects, and goes on with what was open when the page was left. */
   async start(): Promise<void> {
     void this.server.connect();
+    document.addEventListener("visibilitychange", () => document.hidden && this.flushDraft());
+    window.addEventListener("pagehide", () => this.flushDraft());
     this.opening.value = { stage: "Looking for unsaved work", done: null };
     try {
       const draft = await loadDraft();
@@ -215,9 +220,16 @@ export class Session {
     this.stopDraft = effect(() => {
       void [document.mapState.value, document.layers.value, document.references.value, document.placements.value];
       void document.seed.value;
-      if (this.draftTimer !== null) clearTimeout(this.draftTimer);
-      this.draftTimer = setTimeout(() => void this.writeDraft(), DRAFT_PAUSE);
+      const now = Date.now();
+      if (this.draftTimer === null) this.draftDue = now + DRAFT_LATEST;
+      else clearTimeout(this.draftTimer);
+      this.draftTimer = setTimeout(() => void this.writeDraft(), Math.max(0, Math.min(DRAFT_PAUSE, this.draftDue - now)));
     });
+  }
+
+  /** Writes what is not written yet: the page is being hidden or left. */
+  flushDraft(): void {
+    if (this.draftTimer !== null) void this.writeDraft();
   }
 
   /** Writes the draft now. */

@@ -44,14 +44,16 @@ export class PaintTool implements Tool {
   up(): void {
     const edit = this.edit;
     this.stroke = this.edit = null;
-    edit?.commit(this.name);
+    if (edit && !edit.commit(this.name)) this.bench.live.settle();
   }
 
   cancel(): boolean {
     const edit = this.edit;
     this.stroke = this.edit = null;
-    edit?.cancel();
-    return edit !== null;
+    if (!edit) return false;
+    edit.cancel();
+    this.bench.live.settle();
+    return true;
   }
 
   finish(): void {

@@ -149,6 +149,7 @@ export class TransformTool implements Tool {
     }
     this.release();
     if (floating.edit.commit(floating.name)) document.selection.set(put);
+    else this.bench.live.settle();
   }
 
   cancel(): boolean {
@@ -156,6 +157,7 @@ export class TransformTool implements Tool {
     if (!floating) return false;
     this.release();
     floating.edit.cancel();
+    this.bench.live.settle();
     return true;
   }
 

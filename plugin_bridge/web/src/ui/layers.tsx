@@ -76,7 +76,7 @@ export function LayersPanel({ bench }: { bench: Workspace }) {
 function Row({ bench, layer, top, bottom }: { bench: Workspace; layer: Layer; top: boolean; bottom: boolean }) {
   const milliseconds = bench.live.timings.value?.["total"];
   const about = layer.kept
-    ? `Kept · ${layer.bounds.width} × ${layer.bounds.height}`
+    ? `Kept · ${layer.bounds.width}×${layer.bounds.height}`
     : `Live${milliseconds ? ` · ${Math.round(milliseconds)} ms` : ""}`;
   return (
     <li class={`layer ${layer.kept ? "kept" : "live"} ${layer.visible ? "" : "hidden"}`}>
