@@ -58,7 +58,7 @@ class Layoutbrush(Gimp.PlugIn):
         procedure.set_attribution("The Layoutbrush authors", "The Layoutbrush authors", "2026")
         procedure.add_menu_path("<Image>/Filters/Layoutbrush")
         procedure.add_string_argument(
-            "server", "_Server", "HOST:PORT, or https://HOST:PORT of an encrypted one", Server().address, _READ_WRITE
+            "server", "Ser_ver", "HOST:PORT, or https://HOST:PORT of an encrypted one", Server().address, _READ_WRITE
         )
         procedure.add_string_argument("token", "_Token", "Where the server wants one", "", _READ_WRITE)
         if name == GENERATE:
@@ -71,7 +71,7 @@ def _add_wishes(procedure: Any) -> None:
     choice.add(MaskUse.CHANGED.value, 0, "What I repainted", "A selection bounds it")
     choice.add(MaskUse.SELECTION.value, 1, "The whole selection", "")
     procedure.add_choice_argument(
-        "change", "_Change", "Where the picture may change", choice, MaskUse.CHANGED.value, _READ_WRITE
+        "change", "Cha_nge", "Where the picture may change", choice, MaskUse.CHANGED.value, _READ_WRITE
     )
     procedure.add_int_argument("seed", "S_eed", "Another seed, another fill", 0, (1 << 31) - 1, 0, _READ_WRITE)
     procedure.add_double_argument(
@@ -97,8 +97,9 @@ def _run(procedure: Any, run_mode: Any, image: Any, _drawables: Any, config: Any
         controller.close()
     if status.trouble:
         return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(status.text))
-    if run_mode == Gimp.RunMode.INTERACTIVE:
-        Gimp.message(status.text)
+    told = status.text if procedure.get_name() == TEST else status.note
+    if run_mode == Gimp.RunMode.INTERACTIVE and told:
+        Gimp.message(told)
     return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
 
 

@@ -69,11 +69,14 @@ class Host(Protocol):
 
 @dataclass(frozen=True)
 class Status:
-    """`text`: for the painter. `done`: 0 to 1 while work goes on, else None. `trouble`: the text tells of a problem."""
+    """`text`: for the painter. `done`: 0 to 1 while work goes on, else None. `trouble`: the text tells of a problem.
+    `note`: the part of the text that a painter should see even where all went well; may be empty.
+    """
 
     text: str = ""
     done: float | None = None
     trouble: bool = False
+    note: str = ""
 
 
 class Controller:
@@ -207,7 +210,7 @@ class Controller:
         if isinstance(message, Finished):
             host.show_result(key, message.result, self._titles[key])
             seconds = message.result.timings.get("total", 0.0) / 1000
-            return Status(f"Done in {seconds:.1f} s. {message.note}".strip())
+            return Status(f"Done in {seconds:.1f} s. {message.note}".strip(), note=message.note)
         host.drop_preview(key)
         if isinstance(message, Cancelled):
             return Status("Cancelled.")
