@@ -216,7 +216,9 @@ export class Input {
   private press(event: KeyboardEvent): void {
     const { tool } = this.bench;
     const at = this.keyPointer(event);
-    if (settings.tool.peek() === "transform" || (event.shiftKey && !this.penDown)) tool.finish?.();
+    const underWay = this.bench.marks.path.peek().length > 0 && settings.tool.peek() === "polygon";
+    if (settings.tool.peek() === "transform" && this.bench.transform.holding.peek()) tool.finish?.();
+    else if (underWay && (event.shiftKey || !at)) tool.finish?.();
     else if (!at) this.moveCursor(0, 0, event);
     else if (this.penDown || !["brush", "eraser", "restore", "lasso"].includes(settings.tool.peek())) {
       if (!this.penDown) tool.down(at);
@@ -230,7 +232,8 @@ export class Input {
   }
 
   private leave(): void {
-    if (this.penDown) this.bench.tool.finish?.();
+    if (this.penDown && this.bench.tool.finish) this.bench.tool.finish();
+    else if (this.penDown) this.bench.tool.cancel?.();
     this.penDown = false;
     this.bench.marks.cursor.value = null;
   }

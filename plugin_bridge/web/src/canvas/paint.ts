@@ -36,12 +36,12 @@ export function pictureFill(document: Document, layers: () => readonly Layer[]):
   return (rect, step, out) => {
     if (step === 1) {
       compositeInto(document.photo, layers(), rect, out);
-      flatten(out, rect.width);
+      flatten(out, rect);
       return;
     }
     const full = new Uint8ClampedArray(rect.width * rect.height * 4);
     compositeInto(document.photo, layers(), rect, full);
-    flatten(full, rect.width, 255, 204, 8 * step);
+    flatten(full, rect, 255, 204, 8 * step);
     reduced(full, rect, step, out);
   };
 }
