@@ -34,7 +34,7 @@ def scenario() -> None:
     """All that is tried, in an order that lets later steps use earlier ones."""
     import layoutbrush_krita  # noqa: F401  # finds the vendored packages
     from layoutbrush_krita import layers
-    from layoutbrush_krita.host import KritaHost
+    from layoutbrush_krita.host import EVERYTHING, KritaHost
 
     from layoutbrush.plugin_bridge.host.controller import Controller
     from layoutbrush.plugin_bridge.host.session import Session
@@ -107,6 +107,16 @@ def scenario() -> None:
     FACTS["nodes_again"] = tree(again)
     FACTS["labels_again"] = layers.remembered_labels(again) == layers.remembered_labels(document)
     again.close()
+
+    # The photo may be another layer, or all that is visible but the plug-in's own layers.
+    host.photo_choices[key] = result.uniqueId().toString()
+    chosen = [host.photo(key).data == whole(document, result)]
+    host.photo_choices[key] = EVERYTHING
+    (OUT / "everything.bgra").write_bytes(host.photo(key).data)
+    host.photo_choices[key] = "gone"
+    controller.generate(key, Wishes())
+    FACTS["chosen"] = [*chosen, controller.status(key).text, tree(document) == FACTS["nodes"]]
+    del host.photo_choices[key]
 
     # A selection bounds the change; the whole selection may be made anew.
     select(document, 110, 95, 11, 13)

@@ -120,6 +120,16 @@ def test_layers_are_where_they_belong(facts: dict[str, Any]) -> None:
     assert len(facts["previews"]) == 2 and len({tuple(bounds) for bounds in facts["previews"]}) == 1
 
 
+def test_photo_is_the_layer_that_was_chosen(facts: dict[str, Any], out: Path, photo: Path) -> None:
+    exact, told, untouched = facts["chosen"]
+    assert exact and "gone" in told and untouched
+    with Image.open(photo) as image:
+        wanted = np.asarray(image.convert("RGBA"))[..., [2, 1, 0, 3]].copy()
+    result = canvas(out / "result.bgra", photo, 4)
+    wanted[result[..., 3] == 255] = result[result[..., 3] == 255]
+    np.testing.assert_array_equal(canvas(out / "everything.bgra", photo, 4), wanted)
+
+
 def test_reduced_previews_are_stretched_beyond_the_canvas_too(facts: dict[str, Any]) -> None:
     exact, x, y, width, height = facts["stretched"]
     assert exact and x <= -3 and y <= 7 and x + width >= 5 and y + height >= 13
