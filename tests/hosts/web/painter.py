@@ -16,6 +16,8 @@ from PIL import Image
 from layoutbrush.plugin_bridge import Client, Picture
 
 SECONDS = 60
+PATIENCE = 100
+"""Looks at the window, a tenth of a second apart."""
 # Bytes cross into Python as base64, in pieces that a call's arguments can hold.
 _BYTES = """
 (value) => {
@@ -91,7 +93,7 @@ class Painter:
 
     def drop(self, file: Path) -> None:
         """Drop a file on the page and wait until it is open."""
-        kind = "image/png" if file.suffix == ".png" else "application/octet-stream"
+        kind = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}.get(file.suffix, "")
         data = base64.b64encode(file.read_bytes()).decode()
         self.page.evaluate(_DROP, [file.name, kind, data])
         self.until("project && !state.opening")
@@ -171,6 +173,15 @@ class Painter:
     def screen(self) -> NDArray[np.uint8]:
         """The whole window, (h, w, 3), in pixels of the screen."""
         return np.asarray(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB"))
+
+    def shows(self, expected: NDArray[np.uint8], zoom: int = 1) -> bool:
+        """Whether the window comes to show a picture (h, w, 3); large changes are drawn over several frames."""
+        wanted = expected.repeat(zoom, axis=0).repeat(zoom, axis=1)
+        for _ in range(PATIENCE):
+            if np.array_equal(self.seen(zoom), wanted):
+                return True
+            self.page.wait_for_timeout(100)
+        return False
 
     def seen(self, zoom: int = 1) -> NDArray[np.uint8]:
         """The photo as the window shows it, (h, w, 3), without labels over it; every pixel is `zoom` wide."""

@@ -35,6 +35,7 @@ def test_from_drop_to_export(painter: Visit, web_server: WebServer, photo: Path,
     assert np.array_equal(one.array("project.photo.pixels").reshape(pixels.shape), pixels)
     one.look("opened")
     _paint_water(one)
+    one.stroke((64, 40), (62, 36))  # where the photo is clear and half clear, in part
     one.settled()
     one.look("result")
 
@@ -50,15 +51,16 @@ def test_from_drop_to_export(painter: Visit, web_server: WebServer, photo: Path,
     expected[rows + made.y, columns + made.x, :3] = made.pixels[rows, columns]
     expected[rows + made.y, columns + made.x, 3] = 255
     assert np.array_equal(one.composite(), expected)
-    assert np.array_equal(one.seen(), shown(expected))
-    assert np.array_equal(one.seen(zoom=3), shown(expected).repeat(3, axis=0).repeat(3, axis=1))
+    assert one.shows(shown(expected))
+    assert one.shows(shown(expected), zoom=3)
     one.look("labels_off")
 
-    one.press("Control+z")
-    one.until("state.layers.length === 0")
-    assert np.array_equal(one.seen(), shown(pixels))
+    one.press("Control+z", "Control+z")
+    one.until("state.layers.length === 0 && !state.canUndo")
+    assert one.shows(shown(pixels))
     one.look("undone")
-    one.press("Control+Shift+z")
+    one.press("Control+Shift+z", "Control+Shift+z")
+    one.until("!state.canRedo")
     one.settled()
     assert np.array_equal(one.composite(), expected)
 
@@ -109,8 +111,7 @@ def test_preview_then_cancel_then_result(painter: Visit, gated_server: GatedServ
     editor.preview.set()
     one.until("state.preview && state.phase === 'refine' && state.progress === 0.75")
     one.press("o")
-    seen = one.seen()
-    assert (seen == (250, 20, 90)).all(axis=2).sum() > 500
+    deadline_poll(one, lambda: (one.seen() == (250, 20, 90)).all(axis=2).sum() > 500)
     one.look("preview")
     map_before = one.plane("edited")
 
@@ -156,10 +157,14 @@ def test_newest_stroke_wins(painter: Visit, gated_server: GatedServer, photo: Pa
     assert editor.finished < editor.started
 
 
-def test_lost_server(painter: Visit, mortal_server: WebServer, photo: Path) -> None:
-    """The server dies; painting goes on; it comes back and knows nothing; the page goes on by itself."""
+def test_lost_server(painter: Visit, mortal_server: WebServer, photo: Path, tmp_path: Path) -> None:
+    """The server dies; painting and saving go on; it comes back and knows nothing; the page goes on by itself."""
     one = painter(mortal_server.url)
-    one.drop(photo)
+    # A JPEG: for a PNG the page would have fetched already what it needs to save.
+    jpeg = tmp_path / "a lake.jpg"
+    with Image.open(photo) as picture:
+        picture.convert("RGB").save(jpeg)
+    one.drop(jpeg)
     _paint_water(one)
     one.settled()
     mortal_server.kill()
@@ -170,6 +175,8 @@ def test_lost_server(painter: Visit, mortal_server: WebServer, photo: Path) -> N
     assert one.page.get_by_text("Your work is safe").is_visible()
     painted = one.plane("edited")
     assert {1, 4} <= set(np.unique(painted))
+    assert one.saved("Save project", tmp_path).stat().st_size > 10_000
+    assert one.saved("Export layers (PSD)", tmp_path).stat().st_size > 10_000
     mortal_server.start()
     one.until("state.server === 'online'")
     one.settled()
@@ -313,10 +320,10 @@ def test_pixels_on_a_dense_screen(painter: Visit, launch: Launch, web_server: We
         height, width = expected.shape[:2]
         one.page.evaluate("() => window.layoutbrush.zoomTo(1)")
         one.page.mouse.move(5, 5)
-        one.rested()
         x, y = one.at(0, 0)
         left, top = round(x * density - 0.5), round(y * density - 0.5)
-        assert np.array_equal(one.screen()[top : top + height, left : left + width], expected)
+        part = slice(top, top + height), slice(left, left + width)
+        deadline_poll(one, lambda: np.array_equal(one.screen()[part], expected))
         one.look("dense")
     finally:
         browser.close()

@@ -7,7 +7,10 @@ export interface Order {
   readonly argument: never;
 }
 
-export type Report = { readonly value: unknown } | { readonly error: { readonly name: string; readonly message: string } };
+export type Report =
+  | { readonly ready: true }
+  | { readonly value: unknown }
+  | { readonly error: { readonly name: string; readonly message: string } };
 
 /** The buffers inside a value: they move to the page instead of being copied. */
 function buffers(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
@@ -28,3 +31,5 @@ addEventListener("message", ({ data: { task, argument } }: MessageEvent<Order>) 
       ({ name, message }: Error) => send({ error: { name, message } }),
     );
 });
+
+postMessage({ ready: true } satisfies Report);

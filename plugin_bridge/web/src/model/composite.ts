@@ -43,13 +43,17 @@ export function compositeInto(photo: Photo, layers: readonly Layer[], rect: Rect
   for (const layer of layers) if (layer.visible) coverWith(layer, rect, out);
 }
 
-/** Lays straight RGBA on a chequerboard or one colour, so that what a canvas holds is opaque and stays exact. */
-export function flatten(pixels: Uint8ClampedArray, width: number, light = 255, dark = 204, cell = 8): void {
+/**
+ * Lays the straight RGBA of `rect` on a chequerboard, so that what a canvas holds is opaque and stays exact. The board's
+ * squares begin at (0, 0), whatever part of it is filled.
+ */
+export function flatten(pixels: Uint8ClampedArray, rect: Rect, light = 255, dark = 204, cell = 8): void {
   for (let i = 0, at = 0; at < pixels.length; i++, at += 4) {
     const alpha = pixels[at + 3]!;
     if (alpha === 255) continue;
-    const even = ((Math.floor((i % width) / cell) + Math.floor(i / width / cell)) & 1) === 0;
-    const ground = even ? light : dark;
+    const column = Math.floor((rect.x + (i % rect.width)) / cell);
+    const row = Math.floor((rect.y + Math.floor(i / rect.width)) / cell);
+    const ground = ((column + row) & 1) === 0 ? light : dark;
     for (let channel = 0; channel < 3; channel++) pixels[at + channel] = mixed(ground, pixels[at + channel]!, alpha);
     pixels[at + 3] = 255;
   }
