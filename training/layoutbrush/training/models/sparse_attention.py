@@ -237,7 +237,7 @@ class SparseAttentionNetwork(nn.Module):
         coarse = SCALES[0]
         weight = _pool(known * (1 - target[:, -1:]), coarse)
         shares = _pool(target[:, :-1] * known, coarse) / weight.clamp_min(1e-6)
-        guess = diffuse(shares, weight).clamp(0.0, 1.0) ** 3
+        guess = diffuse(shares, weight).clamp(0.0, 1.0) ** 2
         guess = guess / guess.sum(1, keepdim=True).clamp_min(1e-6)
         guess = F.interpolate(guess, scale_factor=float(coarse), mode="bilinear", align_corners=False)
         hidden = target[:, -1:] * (1 - known)
