@@ -36,6 +36,7 @@ def scenario() -> None:
     from layoutbrush_krita import layers
     from layoutbrush_krita.host import EVERYTHING, KritaHost
 
+    from layoutbrush.plugin_bridge.events import Result
     from layoutbrush.plugin_bridge.host.controller import Controller
     from layoutbrush.plugin_bridge.host.session import Session
     from layoutbrush.plugin_bridge.host.snapshot import MaskUse, Server, Wishes
@@ -212,6 +213,21 @@ def scenario() -> None:
     wanted = b"".join(small[4 * (y // 2 * 4 + x // 2) :][:4] for y in range(6) for x in range(8))
     bounds = stretched.bounds()
     FACTS["stretched"] = [large == wanted, bounds.x(), bounds.y(), bounds.width(), bounds.height()]
+
+    # A preview that comes to nothing is taken away; one that the painter has undone is made again.
+    names_before = tree(document)
+    preview = Picture(small, 4, 3, "BGRA", x=9, y=8, pixel_width=4, pixel_height=3)
+    show(key, preview)
+    FACTS["preview"] = [node.name() for node in document.topLevelNodes()]
+    host.drop_preview(key)
+    host.drop_preview(key)
+    FACTS["dropped"] = tree(document) == names_before
+    show(key, preview)
+    topmost(document, "Layoutbrush preview").remove()
+    host.show_result(key, Result(preview, Picture.gray(bytes(12), 4, 3, 9, 8)), "Made again")
+    again = topmost(document, "Made again")
+    FACTS["made_again"] = [bytes(again.pixelData(9, 8, 4, 3)) == small, len(tree(document)) - len(names_before)]
+    again.remove()
 
     # 8-bit RGB of another profile: the same bytes go and come, the profile stays.
     other = opened()

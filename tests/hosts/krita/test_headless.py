@@ -130,6 +130,11 @@ def test_photo_is_the_layer_that_was_chosen(facts: dict[str, Any], out: Path, ph
     np.testing.assert_array_equal(canvas(out / "everything.bgra", photo, 4), wanted)
 
 
+def test_previews_come_and_go(facts: dict[str, Any]) -> None:
+    assert facts["preview"].index("Layoutbrush preview") == facts["preview"].index("Layoutbrush labels") - 1
+    assert facts["dropped"] and facts["made_again"] == [True, 1]
+
+
 def test_reduced_previews_are_stretched_beyond_the_canvas_too(facts: dict[str, Any]) -> None:
     exact, x, y, width, height = facts["stretched"]
     assert exact and x <= -3 and y <= 7 and x + width >= 5 and y + height >= 13
