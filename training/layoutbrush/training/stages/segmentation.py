@@ -71,7 +71,7 @@ def class_weights(collections: Sequence[Collection], power: float, bounds: tuple
     share = np.zeros(LABELS)
     for collection in collections:
         counts = np.zeros(256, np.int64)
-        for photo in _spread(collection.labelled().photos, COUNTED):
+        for photo in spread(collection.labelled().photos, COUNTED):
             counts += np.bincount(photo.labels.ravel(), minlength=256)
         share += collection.weight * counts[:LABELS] / max(1, counts[:LABELS].sum())
     present = share > 0
@@ -178,7 +178,7 @@ class SegmentationStage:
         scalars: dict[str, float] = {}
         rows: list[list[UInt8]] = []
         for collection in self._validation:
-            photos = _spread(collection.photos, self.settings.evaluated)
+            photos = spread(collection.photos, self.settings.evaluated)
             confusion = Confusion(LABELS)
             for index, photo in enumerate(photos):
                 found = segment_photo(network, photo.image)
@@ -215,7 +215,7 @@ def segment_photo(network: nn.Module, image: UInt8) -> UInt8:
     return found
 
 
-def _spread(photos: Sequence[Photo], count: int) -> list[Photo]:
+def spread(photos: Sequence[Photo], count: int) -> list[Photo]:
     """`count` photos spread evenly over the list; all for 0."""
     if count <= 0 or count >= len(photos):
         return list(photos)
