@@ -102,11 +102,14 @@ export class Host {
     const document = this.document(target);
     const { x, y, width, height } = result.bounds;
     const bounds = { x: origin.x + x, y: origin.y + y, width, height };
+    const [active] = document.activeLayers;
     await this.step(target, "Layoutbrush: generate", async () => {
       const layer = await document.createPixelLayer({ name: this.resultName(document) });
       layer.move(photo, "placeBefore");
       await this.put(target, layer, bounds, withoutAlpha(result.pixels), 3, profile);
       await this.mask(target, layer, bounds, result.mask);
+      // Back to where the painter was: the next stroke belongs on the label layer, not on the result.
+      if (active) await this.select(active);
     });
   }
 
@@ -177,21 +180,22 @@ export class Host {
     }
   }
 
+  private async select({ id }: PhotoshopLayer): Promise<void> {
+    const command = { _obj: "select", _target: [{ _ref: "layer", _id: id }], makeVisible: false };
+    await this.photoshop.action.batchPlay([command], {});
+  }
+
   private async mask(target: Target, layer: PhotoshopLayer, bounds: Rect, mask: Uint8Array): Promise<void> {
     const { imaging, action } = this.photoshop;
+    await this.select(layer);
     // A mask that hides everything first: what lies outside the given pixels then stays hidden.
-    await action.batchPlay(
-      [
-        { _obj: "select", _target: [{ _ref: "layer", _id: layer.id }], makeVisible: false },
-        {
-          _obj: "make",
-          new: { _class: "channel" },
-          at: { _ref: "channel", _enum: "channel", _value: "mask" },
-          using: { _enum: "userMaskEnabled", _value: "hideAll" },
-        },
-      ],
-      {},
-    );
+    const hideAll = {
+      _obj: "make",
+      new: { _class: "channel" },
+      at: { _ref: "channel", _enum: "channel", _value: "mask" },
+      using: { _enum: "userMaskEnabled", _value: "hideAll" },
+    };
+    await action.batchPlay([hideAll], {});
     const imageData = await this.imageData(target, mask, bounds, { components: 1, colorSpace: "Grayscale" });
     try {
       await imaging.putLayerMask({

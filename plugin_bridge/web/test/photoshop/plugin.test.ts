@@ -207,6 +207,7 @@ describe.skipIf(!GATEWAY || !existsSync(SCRIPT))("the plug-in (built, and LAYOUT
     const document = bench.photoshop.document!;
     expect(document.layers.map(({ name }) => name)).toEqual(["Layoutbrush labels", "Layoutbrush result 1", "Background"]);
     expect(document.history).toEqual(["Layoutbrush: labels", "Layoutbrush: generate"]);
+    expect(document.activeLayers.map(({ name }) => name)).toEqual(["Layoutbrush labels"]);
     expect(photo.data).toEqual(before);
     expect(bench.layer("Layoutbrush labels").data).toEqual(painted);
     expect(bench.photoshop.leaks).toBe(0);
