@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BackendError, type Backend, type BackendDocument, type RenderRequest, type RunOptions } from "../src/io/backend";
-import type { Document } from "../src/model/document";
+import { Document } from "../src/model/document";
 import { Live } from "../src/model/live";
 import { Server } from "../src/model/server";
 import { settings } from "../src/model/settings";
@@ -233,5 +233,28 @@ describe("live rendering", () => {
     backend.last.resolve(2);
     await settle();
     expect(shown()).toEqual([1, 2]);
+  });
+});
+
+describe("a project that was painted on and not rendered", () => {
+  it("says so, and is rendered when it is opened again", async () => {
+    const before = openDocument(20, 10);
+    paint(before, 3);
+    const backend = new FakeBackend();
+    const server = new Server(backend);
+    const live = new Live(before, server, () => undefined);
+    await settle();
+    expect(before.project().outdated).toBe(true);
+    live.close();
+    const after = Document.of(before.project());
+    const again = new Live(after, server, () => undefined);
+    await server.connect();
+    await settle();
+    // One of the first page, given up with it, and one of the second.
+    expect(backend.calls.map((call) => call.options.signal!.aborted)).toEqual([true, false]);
+    backend.last.resolve(3);
+    await settle();
+    expect([after.layers.value.length, "outdated" in after.project()]).toEqual([1, false]);
+    again.close();
   });
 });

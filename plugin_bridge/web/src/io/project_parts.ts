@@ -49,6 +49,7 @@ export function projectJson(project: Project, put: Sink): Shape {
   return {
     format: "layoutbrush-project",
     version: VERSION,
+    ...(project.outdated && { outdated: true }),
     photo: photoJson(photo, "photo", put),
     labels: project.labels.map(({ id, name, color }) => ({ id, name, color: [...color] })),
     original: planeOf(project.original, "original.png", put),
@@ -114,6 +115,7 @@ async function layerFrom(json: unknown, source: Source): Promise<Layer> {
     visible: expect.truth(from["visible"]),
     kept: expect.truth(from["kept"]),
     seed: expect.whole(from["seed"], 0, 2147483647),
+    ...(from["outdated"] === true && { outdated: true }),
   };
 }
 
@@ -170,5 +172,6 @@ export async function projectFrom(json: unknown, source: Source): Promise<Projec
     references,
     placements,
     seed: expect.whole(from["seed"], 0, 2147483647),
+    ...(from["outdated"] === true && { outdated: true }),
   };
 }

@@ -32,6 +32,8 @@ export class Document {
   /** Names the state of the label map: the same number is the same map. 0 is the map as opened. */
   readonly mapState = signal(0);
   readonly seed = signal(0);
+  /** True while the map is ahead of the live layer. */
+  readonly outdated = signal(false);
   /** Told about every painted rectangle of the planes, as it happens. */
   readonly onPaint = new Set<(rect: Rect) => void>();
   private states = 0;
@@ -41,7 +43,7 @@ export class Document {
     readonly labels: readonly Label[],
     /** What is where in the photo. */
     readonly original: LabelMap,
-    from: Partial<Pick<Project, "edited" | "exclude" | "layers" | "references" | "placements" | "seed">> = {},
+    from: Partial<Pick<Project, "edited" | "exclude" | "layers" | "references" | "placements" | "seed" | "outdated">> = {},
   ) {
     this.extent = { width: photo.width, height: photo.height };
     this.edited = (from.edited ?? original).ids.slice();
@@ -51,6 +53,7 @@ export class Document {
     this.references.value = from.references ?? [];
     this.placements.value = from.placements ?? [];
     this.seed.value = from.seed ?? 0;
+    this.outdated.value = from.outdated ?? false;
   }
 
   static of(project: Project): Document {
@@ -69,6 +72,7 @@ export class Document {
       references: this.references.value,
       placements: this.placements.value,
       seed: this.seed.value,
+      ...(this.outdated.value && { outdated: true }),
     };
   }
 

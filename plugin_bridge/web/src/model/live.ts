@@ -1,6 +1,6 @@
 /** Keeps the picture in step with the label map: asks for renders, shows previews, and lets the newest request win. */
 
-import { effect, signal } from "@preact/signals";
+import { effect, signal, type Signal } from "@preact/signals";
 import { BackendError, type BackendDocument, type RunEvent } from "../io/backend";
 import type { Document } from "./document";
 import { union, EMPTY, type Rect } from "./geometry";
@@ -24,7 +24,7 @@ export class Live {
   readonly preview = signal<PlacedPixels | null>(null);
   readonly activity = signal<Activity | null>(null);
   /** True while the map is ahead of the result that is shown. */
-  readonly stale = signal(false);
+  readonly stale: Signal<boolean>;
   readonly timings = signal<Readonly<Record<string, number>> | null>(null);
   private readonly results = new Results();
   private remote: Promise<BackendDocument> | null = null;
@@ -42,6 +42,7 @@ export class Live {
     private readonly server: Server,
     private readonly tell: (message: string) => void,
   ) {
+    this.stale = document.outdated;
     const watch = (rect: Rect) => {
       if (this.changed) this.changed = union(this.changed, rect);
     };
@@ -52,14 +53,19 @@ export class Live {
       effect(() => {
         const key = this.key;
         const online = server.link.value === "online";
-        if (key !== this.current || (online && this.stale.peek())) queueMicrotask(() => this.sync());
+        if (key !== this.current || (online && this.stale.peek())) queueMicrotask(() => this.catchUp());
       }),
     );
     // A project that was painted on and never rendered; one with results comes back as it was.
-    if (document.layers.peek().length === 0 && document.differs()) {
+    if (this.stale.peek() || (document.layers.peek().length === 0 && document.differs())) {
       this.stale.value = true;
-      queueMicrotask(() => this.sync());
+      queueMicrotask(() => this.catchUp());
     }
+  }
+
+  /** Syncs unless that has been seen to since it was found necessary. */
+  private catchUp(): void {
+    if (this.key !== this.current || (this.stale.peek() && !this.running)) this.sync();
   }
 
   private get key(): string {

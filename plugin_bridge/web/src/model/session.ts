@@ -219,7 +219,7 @@ export class Session {
   private watchDraft(document: Document): void {
     this.stopDraft = effect(() => {
       void [document.mapState.value, document.layers.value, document.references.value, document.placements.value];
-      void document.seed.value;
+      void [document.seed.value, document.outdated.value];
       const now = Date.now();
       if (this.draftTimer === null) this.draftDue = now + DRAFT_LATEST;
       else clearTimeout(this.draftTimer);

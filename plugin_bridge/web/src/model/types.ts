@@ -104,4 +104,6 @@ export interface Project {
   readonly references: readonly Reference[];
   readonly placements: readonly Placement[];
   readonly seed: number;
+  /** True where the map is ahead of its layers: it was painted on and not rendered yet. Left out: false. */
+  readonly outdated?: boolean;
 }

@@ -53,7 +53,7 @@ export function LayersPanel({ bench }: { bench: Workspace }) {
     <section class="panel-part layers" aria-label="Layers">
       <header>
         <h2>Layers</h2>
-        <IconButton icon="dice" name="Another variant" keys="N" tip="left" disabled={!live && !bench.live.stale.value} onClick={() => bench.live.variant()} />
+        <IconButton icon="dice" name="Another variant" keys="N" tip="left" disabled={!live && !bench.live.stale.value && bench.document.mapState.value === 0} onClick={() => bench.live.variant()} />
       </header>
       <ul>
         {[...layers].reverse().map((layer, i) => (

@@ -84,8 +84,10 @@ function pressed(event: KeyboardEvent): string {
   const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
   // Characters that need Shift on some keyboards stand for themselves.
   const shift = event.shiftKey && /^([A-Z]|\[|\]|\{|\}|Enter)$/.test(key);
+  // On many keyboards [ and ] need AltGr, which comes as Ctrl+Alt.
+  const control = (event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph");
   const plain = ({ "{": "[", "}": "]", "=": "+" } as Record<string, string>)[key] ?? key;
-  return `${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${plain}`;
+  return `${control ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${plain}`;
 }
 
 function typing(target: EventTarget | null): boolean {
@@ -97,6 +99,7 @@ function typing(target: EventTarget | null): boolean {
 export function listenToKeys(): () => void {
   const onKey = (event: KeyboardEvent) => {
     if (event.defaultPrevented || typing(event.target) || openDialog.value || document.querySelector("dialog[open]")) return;
+    if (event.altKey && !event.getModifierState("AltGraph")) return;
     const keys = pressed(event);
     // Enter and arrows belong to the control that has the focus.
     if (keys === "Enter" && event.target !== document.body) return;

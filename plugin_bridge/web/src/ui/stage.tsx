@@ -9,11 +9,13 @@ import type { Workspace } from "../tools/workspace";
 /** Keeps the view at the canvas' size in device pixels, exactly where the browser says it. */
 function watchSize(element: HTMLElement, bench: Workspace): () => void {
   const observer = new ResizeObserver(([entry]) => {
-    const density = devicePixelRatio;
     const exact = entry?.devicePixelContentBoxSize?.[0];
-    const width = exact?.inlineSize ?? Math.round(element.clientWidth * density);
-    const height = exact?.blockSize ?? Math.round(element.clientHeight * density);
-    if (width > 0 && height > 0) bench.view.resize({ width, height }, density);
+    const rounded = Math.round(element.clientWidth * devicePixelRatio);
+    // Emulated screens report this box in CSS pixels; there the rounded size is the better one.
+    const believed = exact !== undefined && Math.abs(exact.inlineSize - rounded) <= 1 + devicePixelRatio;
+    const width = believed ? exact.inlineSize : rounded;
+    const height = believed ? exact.blockSize : Math.round(element.clientHeight * devicePixelRatio);
+    if (width > 0 && height > 0) bench.view.resize({ width, height }, width / element.clientWidth);
   });
   try {
     observer.observe(element, { box: "device-pixel-content-box" });
