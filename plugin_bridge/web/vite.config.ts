@@ -9,6 +9,6 @@ export default defineConfig({
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: { proxy: { "/layoutbrush.v1.LayoutbrushService": GATEWAY } },
-  build: { outDir: PAGE, emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, reportCompressedSize: false },
+  build: { outDir: PAGE, emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, reportCompressedSize: false, chunkSizeWarningLimit: 800 },
   test: { environment: "node", include: ["test/**/*.test.ts"] },
 });
