@@ -93,10 +93,14 @@ class Painter:
 
     def drop(self, file: Path) -> None:
         """Drop a file on the page and wait until it is open."""
+        self.let_go(file)
+        self.until("project && !state.opening")
+
+    def let_go(self, file: Path) -> None:
+        """Drop a file on the page, and wait for nothing."""
         kind = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}.get(file.suffix, "")
         data = base64.b64encode(file.read_bytes()).decode()
         self.page.evaluate(_DROP, [file.name, kind, data])
-        self.until("project && !state.opening")
 
     def array(self, expression: str) -> NDArray[np.uint8]:
         """A typed array of the page, flat. `expression` over `project`."""

@@ -359,6 +359,25 @@ def test_photos_of_other_kinds(painter: Visit, web_server: WebServer, tmp_path: 
     one.until("project.photo.name === 'same.webp'")
 
 
+def test_very_large_photos(painter: Visit, web_server: WebServer, tmp_path: Path) -> None:
+    """They are asked about before anything is sent; what the server can't take is refused."""
+    Image.new("RGB", (4100, 4000), (40, 90, 160)).save(tmp_path / "large.png")
+    Image.new("RGB", (9000, 70), (40, 90, 160)).save(tmp_path / "long.png")
+    one = painter(web_server.url)
+    one.until("state.server === 'online'")
+    sent: list[str] = []
+    one.page.on("request", lambda request: sent.append(request.url.rsplit("/", 1)[-1]))
+    one.let_go(tmp_path / "large.png")
+    question = one.page.get_by_role("dialog")
+    question.get_by_text("4100 x 4000").wait_for()
+    one.look("question")
+    question.get_by_role("button", name="Cancel").click()
+    one.until("!project && !state.opening")
+    one.let_go(tmp_path / "long.png")
+    one.page.get_by_text("at most 8192 a side").wait_for()
+    assert not {"OpenDocument", "UploadLayer", "Segment"} & set(sent)
+
+
 def test_token(painter: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that wants a token is asked with one: typed in, or from the address, where it doesn't stay."""
     monkeypatch.setenv("LAYOUTBRUSH_TOKEN", "let me in")
