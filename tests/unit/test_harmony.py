@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from layoutbrush.runtime.pipeline.harmony import harmonised
+from layoutbrush.runtime.pipeline.harmony import doubt, harmonised
+from layoutbrush.runtime.pipeline.task import Task
 
 SHAPE = (70, 90)
 
@@ -84,17 +87,30 @@ def test_where_the_warp_is_sure_nothing_is_added() -> None:
     image[:] = 0.5
     picture = np.where(mask, np.float32(0.7), image)
     sure = np.ones(SHAPE, np.float32)
-    np.testing.assert_array_equal(harmonised(picture, image, mask, labels, labels, source, 1.0, sure), picture)
-    unsure = harmonised(picture, image, mask, labels, labels, source, 1.0, sure * np.float32(0.9))
+    found = harmonised(picture, image, mask, labels, labels, source, 1.0, doubt(sure, mask))
+    np.testing.assert_array_equal(found, picture)
+    unsure = harmonised(picture, image, mask, labels, labels, source, 1.0, doubt(sure * np.float32(0.9), mask))
     np.testing.assert_array_equal(unsure, harmonised(picture, image, mask, labels, labels, source, 1.0))
 
 
 def test_the_doubt_is_local() -> None:
-    image, mask, labels, source = example()
-    image[:] = 0.5
-    picture = np.where(mask, np.float32(0.7), image)
+    _, mask, _, _ = example()
     confidence = np.ones(SHAPE, np.float32)
     confidence[:, 45:] = 0.9
-    found = harmonised(picture, image, mask, labels, labels, source, 1.0, confidence)
-    assert np.abs(found[:, 20:50, 25:36] - 0.7).max() < 0.03
-    assert np.abs(found[:, 20:50, 54:65] - 0.5).max() < 0.03
+    found = doubt(confidence, mask)
+    assert found.shape == SHAPE
+    assert found[20:50, 25:36].max() < 0.15
+    assert found[20:50, 54:65].min() > 0.85
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_what_the_warp_is_sure_of_is_repainted_least() -> None:
+    _, mask, _, _ = example()
+    unsure = np.where(np.arange(SHAPE[1]) < 45, np.float32(0), np.float32(1)) * np.ones(SHAPE, np.float32)
+    nothing: Any = None  # neither request nor scene is looked at
+    task = Task(nothing, nothing, nothing, nothing, mask[None], nothing)
+    painted, warped = np.ones((1, 3, *SHAPE), np.float32), np.zeros((1, 3, *SHAPE), np.float32)
+    found = task.settled(painted, warped, unsure, 0.5)[0, 0]
+    assert (found[20:50, 25:45] == 0.5).all()
+    assert (found[20:50, 45:65] == 1).all()
+    assert (found[~mask] == 1).all()

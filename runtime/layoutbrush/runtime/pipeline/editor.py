@@ -39,13 +39,15 @@ class EditorOptions:
 
     `scale`: longer side in pixels at which the networks work, 0 = the bundle's. `feather`: pixels over which a result
     fades into unchanged labels inside the mask. `margin`: context around the mask, as a share of its longer side.
-    `harmony`: share of the seam's difference that is spread inwards where the warp is unsure, 0 = none.
+    `harmony`: share of the seam's difference that is spread inwards where the warp is unsure, 0 = none. `keep`:
+    share of the warp in the result where the warp is sure.
     """
 
     scale: int = 0
     feather: int = 1
     margin: float = 0.5
     harmony: float = 0.6
+    keep: float = 0.5
 
 
 @dataclass(eq=False)
@@ -146,22 +148,24 @@ class Editor:
         yield Progress("warp", 0.15)
         with clock.stage("warp"):
             found = self._warp(task)
+            unsure = task.doubt(found["confidence"])
 
-        def harmonised(planes: Array) -> Array:
-            return task.harmonised(planes, found["confidence"], self.options.harmony)
+        def finished(planes: Array) -> Array:
+            settled = task.settled(planes, found["warped"], unsure, self.options.keep)
+            return task.harmonised(settled, unsure, self.options.harmony)
 
         if "warped" in request.previews:
-            warped = harmonised(found["warped"])
+            warped = finished(found["warped"])
             yield Preview("warped", preview_layer(prepared, task, warped))
         yield Progress("refine", 0.5)
         with clock.stage("refine"):
             pictures = self._refine(task, found)
         if "coarse" in request.previews:
-            coarse = harmonised(pictures["coarse"])
+            coarse = finished(pictures["coarse"])
             yield Preview("coarse", preview_layer(prepared, task, coarse))
         yield Progress("composite", 0.85)
         with clock.stage("composite"):
-            refined = harmonised(pictures["refined"])
+            refined = finished(pictures["refined"])
             pixels = new_pixels(prepared, task, refined, found["correspondence"], clock.poll)
             layer = Layer(mask.bounds, composite(prepared, task, pixels, self.options.feather))
         yield Progress("composite", 1.0)

@@ -6,8 +6,9 @@ coarser means (pull-push: Gortler et al., SIGGRAPH 1996), and added; the idea of
 SIGGRAPH 2003) without solving a system. Textures keep their detail, a result without a seam is left as it is.
 
 Where the warp is sure of its pixels, they are the photo's own, light and all, and what differs across the rim is the
-picture and not a seam: there nothing is added. On the validation tasks that are filled with what is elsewhere it gains
-.1 to .2 dB inside the mask; on those whose pixels are all there, it cost as much before the warp's doubt was asked.
+picture and not a seam: there nothing is added. On the validation tasks that are filled with what is elsewhere the
+membrane gains .1 to .2 dB inside the mask; on those whose pixels are all there it cost as much until it asked the
+warp's doubt.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ LEAST = 3
 TEXTURE = 1.0
 """How much of a texture's variance counts as noise: a difference that does not stand out from it is no seam."""
 
-SURE, UNSURE = 0.999, 0.99
-"""Scores of the warp at which nothing and all of the difference is added."""
+SURE, UNSURE = 0.998, 0.97
+"""Scores of the warp at which its pixels are taken for right, and for guesses."""
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -44,20 +45,20 @@ def harmonised(
     edited: Ints,
     source: BoolMap,
     strength: float = 1.0,
-    confidence: Floats | None = None,
+    unsure: Floats | None = None,
 ) -> Floats:
     """Return the picture, float32 (3, h, w) in [0, 1], with the seam's difference spread over the masked pixels.
 
     `picture`: what the networks made; `image`: the photo, both float32 (3, h, w) in [0, 1]. `mask`: bool (h, w), True =
     new. `layout`, `edited`: int32 (h, w). `source`: bool (h, w), False = belongs to what is thrown away, not compared.
-    `strength`: share of the difference that is taken away, 0 to 1. `confidence`: float32 (h, w), the warp's best
-    scores; None = unsure everywhere.
+    `strength`: share of the difference that is taken away, 0 to 1. `unsure`: float32 (h, w), the warp's `doubt`; None =
+    1 everywhere.
     """
     around = filled_bounds(mask).grow(2 * BLOCK).clamp(Extent.of_shape(mask.shape)).slices
     result = picture.copy()
     part, photo = result[:, *around], image[:, *around]
     mask, layout, edited, source = mask[around], layout[around], edited[around], source[around]
-    share = np.float32(strength) * (1 if confidence is None else _doubt(confidence[around], mask))
+    share = np.float32(strength) * (1 if unsure is None else unsure[around])
     outside = grow(mask, BAND + EXCLUDE_RIM) & ~mask & source
     inside = mask & grow(~mask, BAND)
     for label in np.unique(edited[inside]):
@@ -69,10 +70,13 @@ def harmonised(
     return np.clip(result, 0, 1, out=result)
 
 
-def _doubt(confidence: Floats, mask: BoolMap) -> Floats:
-    """Return how unsure the warp is around each masked pixel, 0 to 1, float32 (h, w)."""
-    doubt = np.clip((SURE - confidence) / (SURE - UNSURE), 0, 1).astype(np.float32) * mask
-    cells = _pull_push(_block_sums(doubt)[None], _block_sums(mask.astype(np.float32)))
+def doubt(confidence: Floats, mask: BoolMap) -> Floats:
+    """Return how unsure the warp is around each masked pixel, 0 to 1, float32 (h, w).
+
+    `confidence`: float32 (h, w), its best scores. The mean over blocks, bilinear in between.
+    """
+    low = np.clip((SURE - confidence) / (SURE - UNSURE), 0, 1).astype(np.float32) * mask
+    cells = _pull_push(_block_sums(low)[None], _block_sums(mask.astype(np.float32)))
     around: Floats = _enlarged(cells, BLOCK, mask.shape)[0]
     return around
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from layoutbrush.runtime.engines import Array
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest
-from layoutbrush.runtime.pipeline.harmony import harmonised
+from layoutbrush.runtime.pipeline.harmony import doubt, harmonised
 from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, Mask, grow
 from layoutbrush.runtime.pipeline.scene import Scene
 
@@ -28,16 +28,25 @@ class Task:
     inside: BoolMap
     source: BoolMap
 
-    def harmonised(self, planes: Array, confidence: Array, strength: float) -> Array:
-        """Return a picture of the networks, float32 (1, 3, h, w), without the seam at the mask's rim.
+    def doubt(self, confidence: Array) -> NDArray[np.float32]:
+        """Return how unsure the warp is, float32 (h, w) in 0 to 1, of its best scores, float32 (1, 1, h, w)."""
+        return doubt(confidence[0, 0], self.inside[0])
 
-        `confidence`: float32 (1, 1, h, w), the warp's best scores.
+    def settled(self, planes: Array, warped: Array, unsure: NDArray[np.float32], keep: float) -> Array:
+        """Return a picture of the refiner, float32 (1, 3, h, w), of which the warp's share is `keep` where the warp is
+        sure, and nothing where it guesses. What is a true copy of the photo is repainted least.
         """
+        share = np.float32(keep) * (1 - unsure) * self.inside[0]
+        mixed: Array = planes + (warped - planes) * share
+        return mixed
+
+    def harmonised(self, planes: Array, unsure: NDArray[np.float32], strength: float) -> Array:
+        """Return a picture of the networks, float32 (1, 3, h, w), without the seam at the mask's rim."""
         if strength <= 0:
             return planes
         scene = self.scene
         maps = (self.inside[0], scene.layout[0], self.edited[0], self.source[0])
-        return harmonised(planes[0], scene.image[0], *maps, strength, confidence[0, 0])[None]
+        return harmonised(planes[0], scene.image[0], *maps, strength, unsure)[None]
 
 
 def make_task(request: EditRequest, mask: Mask, scene: Scene) -> Task:
