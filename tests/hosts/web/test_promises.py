@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import WEB, run_tool
+from layoutbrush.plugin_bridge.conformance.plugin_checks import SCENARIOS, Scenario, hold_plugin
 
-plugin_checks = pytest.importorskip("layoutbrush.plugin_bridge.conformance.plugin_checks")
-pytest.importorskip("hypercorn", reason="the extra web isn't installed")
+from ..conftest import WEB, run_tool
 
 
 @pytest.fixture(scope="module")
 def driver(node_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A script that makes one edit with the page's client."""
+    pytest.importorskip("hypercorn", reason="the extra web isn't installed")
     folder = tmp_path_factory.mktemp("driver")
     source = str(WEB / "test" / "io" / "driver.ts")
     vite = [str(node_tools / "vite"), "build", "--ssr", source, "--outDir", str(folder), "--logLevel", "error"]
@@ -25,7 +25,7 @@ def driver(node_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("way", ["stream", "poll"])
-@pytest.mark.parametrize("scenario", plugin_checks.SCENARIOS, ids=lambda scenario: scenario.name)
-def test_promise(driver: Path, scenario: plugin_checks.Scenario, way: str) -> None:
-    (verdict,) = plugin_checks.hold_plugin(f"node {driver} {{url}} {way}", [scenario])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_promise(driver: Path, scenario: Scenario, way: str) -> None:
+    (verdict,) = hold_plugin(f"node {driver} {{url}} {way}", [scenario])
     assert verdict.outcome == "passed", verdict.remark
