@@ -5,6 +5,7 @@ import { compositeInto } from "../src/model/composite";
 import { applyDelta, decodeRuns, encodeRuns, Recorder, TILE } from "../src/model/delta";
 import { Document } from "../src/model/document";
 import { layerOf, liveLayer, moved, nextName, withLive } from "../src/model/layers";
+import { anySet, sameBytes } from "../src/model/planes";
 import { Results } from "../src/model/results";
 import { combined, cropped, maskAt, trimmed, type Mask } from "../src/model/selection";
 import type { Photo, RenderResult } from "../src/model/types";
@@ -176,6 +177,24 @@ describe("layers", () => {
     const out = new Uint8ClampedArray(4);
     compositeInto(base, [layer], { x: 0, y: 0, width: 1, height: 1 }, out);
     expect([...out]).toEqual([150, 100, 227, 255]);
+  });
+});
+
+describe("planes", () => {
+  it("are compared to the last byte, wherever they lie in memory", () => {
+    for (let length = 0; length < 14; length++) {
+      for (const [offset, other] of [[0, 0], [1, 1], [3, 0], [2, 5]] as const) {
+        const a = new Uint8Array(new ArrayBuffer(32), offset, length);
+        const b = new Uint8Array(new ArrayBuffer(32), other, length);
+        expect([anySet(a), sameBytes(a, b)]).toEqual([false, true]);
+        for (let i = 0; i < length; i++) {
+          a[i] = 5;
+          expect([anySet(a), sameBytes(a, b)]).toEqual([true, false]);
+          a[i] = 0;
+        }
+      }
+    }
+    expect(sameBytes(new Uint8Array(3), new Uint8Array(4))).toBe(false);
   });
 });
 

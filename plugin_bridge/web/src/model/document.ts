@@ -5,6 +5,7 @@ import { applyDelta, Recorder, type Delta } from "./delta";
 import { union, EMPTY, whole, type Extent, type Rect } from "./geometry";
 import { History } from "./history";
 import { stackBytes, type Stack } from "./layers";
+import { anySet, sameBytes } from "./planes";
 import { Selection } from "./selection";
 import type { Label, LabelMap, Photo, Placement, Project, Reference } from "./types";
 
@@ -67,7 +68,7 @@ export class Document {
       labels: this.labels,
       original: this.original,
       edited: { ...this.extent, ids: this.edited.slice() },
-      exclude: this.exclude.some((value) => value !== 0) ? this.exclude.slice() : null,
+      exclude: anySet(this.exclude) ? this.exclude.slice() : null,
       layers: this.layers.value,
       references: this.references.value,
       placements: this.placements.value,
@@ -146,9 +147,7 @@ export class Document {
 
   /** True where the layout asks for something else than the photo. */
   differs(): boolean {
-    const { ids } = this.original;
-    for (let i = 0; i < ids.length; i++) if (ids[i] !== this.edited[i] || this.exclude[i] !== 0) return true;
-    return false;
+    return anySet(this.exclude) || !sameBytes(this.original.ids, this.edited);
   }
 
   get bounds(): Rect {

@@ -5,6 +5,7 @@ import { BackendError, type BackendDocument, type RunEvent } from "../io/backend
 import type { Document } from "./document";
 import { union, EMPTY, type Rect } from "./geometry";
 import { layerOf, nextName, withLive } from "./layers";
+import { anySet } from "./planes";
 import { Results } from "./results";
 import type { Server } from "./server";
 import { settings } from "./settings";
@@ -160,7 +161,7 @@ export class Live {
         {
           edited: { ...extent, ids: edited },
           changed,
-          exclude: exclude.some((value) => value !== 0) ? exclude : null,
+          exclude: anySet(exclude) ? exclude : null,
           seed: this.document.seed.peek(),
           previews: ["warped"],
         },
