@@ -101,7 +101,6 @@ export class TransformTool implements Tool {
     const [dx, dy] = [at.x - this.start.at.x, at.y - this.start.at.y];
     this.bench.marks.box.value = dragged(this.start.box, this.held, dx, dy, at.shift, at.alt);
     this.show();
-    this.bench.live.stroke();
   }
 
   up(): void {
@@ -136,6 +135,7 @@ export class TransformTool implements Tool {
     floating.edit.revert();
     if (floating.behind && !settings.leaveCopy.value) putPatch(document, floating.edit, floating.behind);
     putPatch(document, floating.edit, stretched(floating.patch, box, document.bounds, this.mirrored.value));
+    this.bench.live.stroke();
   }
 
   finish(): void {
