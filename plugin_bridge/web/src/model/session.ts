@@ -26,7 +26,7 @@ export interface Question {
 }
 
 /** Milliseconds after the last change until the draft is written. */
-const DRAFT_PAUSE = 400;
+const DRAFT_PAUSE = 250;
 /** Milliseconds after which it is written even while the user goes on. */
 const DRAFT_LATEST = 3000;
 
@@ -45,6 +45,7 @@ export class Session {
   private running: AbortController | null = null;
   private draftTimer: ReturnType<typeof setTimeout> | null = null;
   private draftDue = 0;
+  private draftsUnderWay = 0;
   private stopDraft: (() => void) | null = null;
 
   constructor(readonly backend: Backend) {
@@ -238,12 +239,20 @@ export class Session {
     this.draftTimer = null;
     const project = this.project();
     if (!project) return;
+    this.draftsUnderWay++;
     try {
       await saveDraft(project);
       this.saved.value = new Date();
     } catch (error) {
       this.fail(error);
+    } finally {
+      this.draftsUnderWay--;
     }
+  }
+
+  /** True while something is not in the draft yet. */
+  get unsaved(): boolean {
+    return this.draftTimer !== null || this.draftsUnderWay > 0;
   }
 
   project(): Project | null {

@@ -46,7 +46,8 @@ export function exposeHooks(session: Session): void {
       historyBytes: bench()?.document.history.bytes.peek() ?? 0,
       layers: bench()?.document.layers.peek().map(({ id, name, visible, kept, bounds }) => ({ id, name, visible, kept, bounds })) ?? [],
       zoom: bench()?.view.placed.peek().scale ?? 1,
-      saved: session.saved.peek()?.getTime() ?? null,
+      // Null while the draft is behind.
+      saved: session.unsaved ? null : (session.saved.peek()?.getTime() ?? null),
     }),
     toScreen: (x, y) => {
       const canvas = document.querySelector("#stage canvas.marks");
