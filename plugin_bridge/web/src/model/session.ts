@@ -264,6 +264,7 @@ export class Session {
     this.stopDraft?.();
     this.stopDraft = null;
     if (this.draftTimer !== null) clearTimeout(this.draftTimer);
+    this.draftTimer = null;
     this.bench.value?.close();
     this.bench.value = null;
     this.saved.value = null;
