@@ -24,7 +24,18 @@ from typing import Any, Literal
 class Config:
     """What to train, on what, for how long."""
 
-    stage: Literal["warp", "warp-recipe", "unpaired", "refine", "adversarial", "comparator", "segmentation", "distill"]
+    stage: Literal[
+        "warp",
+        "warp-recipe",
+        "unpaired",
+        "refine",
+        "adversarial",
+        "comparator",
+        "segmentation",
+        "distill",
+        "drafts",
+        "draft-classifier",
+    ]
     """What to train."""
     data: Path
     """Photos with label maps (a folder that holds scenes and streets, kind:/path such as ade20k:/data/ade, or a

@@ -14,6 +14,8 @@ STAGES: dict[str, str] = {
     "comparator": "layoutbrush.training.comparators.stage",
     "segmentation": "layoutbrush.training.stages.segmentation",
     "distill": "layoutbrush.training.stages.distill",
+    "drafts": "layoutbrush.training.drafts.stage",
+    "draft-classifier": "layoutbrush.training.drafts.classifier",
 }
 
 

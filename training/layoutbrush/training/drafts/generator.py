@@ -1,0 +1,81 @@
+"""The generator of Layout2Im: objects are encoded, placed, fused and decoded; one pass trains all of its terms."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from layoutbrush.training.drafts.config import DraftConfig
+from layoutbrush.training.drafts.decoder import Decoder
+from layoutbrush.training.drafts.encoders import CropEncoder, ObjectEncoder
+from layoutbrush.training.drafts.fuser import build_fuser
+from layoutbrush.training.drafts.placing import object_crops
+
+
+class Pass(NamedTuple):
+    """What one training pass makes. N: the valid objects of all photos, photo by photo.
+
+    ``rebuilt`` and ``drawn``: pictures (B, 3, S, S) in [0, 1] from the codes of the real crops, and from random codes;
+    ``real_crops``, ``rebuilt_crops``, ``drawn_crops`` (N, 3, c, c); ``mean``, ``log_variance`` (N, z) of Q(z|O);
+    ``regressed`` (N, z): the mean of Q for the drawn crops, to be compared with the codes they were drawn from.
+    """
+
+    rebuilt: Tensor
+    drawn: Tensor
+    real_crops: Tensor
+    rebuilt_crops: Tensor
+    drawn_crops: Tensor
+    mean: Tensor
+    log_variance: Tensor
+    regressed: Tensor
+
+
+class DraftNetwork(nn.Module):
+    """See the module's docstring. Padded objects (B, O) come with ``valid``; what is padded has no influence."""
+
+    def __init__(self, config: DraftConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.arguments = asdict(config)
+        self.estimator = CropEncoder(config)
+        self.objects = ObjectEncoder(config)
+        self.fuser = build_fuser(config)
+        self.decoder = Decoder(config)
+
+    def draft(self, labels: Tensor, boxes: Tensor, valid: Tensor, latents: Tensor) -> Tensor:
+        """labels (B, O) int, boxes (B, O, 4), valid (B, O) bool, latents (N, z) of the valid ones -> (B, 3, S, S)."""
+        maps = self.objects(labels[valid], latents, boxes[valid])  # (N, C, h, w)
+        placed = maps.new_zeros(*labels.shape, *maps.shape[1:])
+        placed = placed.index_put((valid.nonzero()[:, 0], valid.nonzero()[:, 1]), maps)  # (B, O, C, h, w)
+        fused = self.fuser(placed.transpose(0, 1), valid.transpose(0, 1))
+        picture: Tensor = self.decoder(fused)
+        return picture
+
+    def estimate(self, image: Tensor, boxes: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance (N, z) of the codes of the objects in pictures (B, 3, S, S)."""
+        mean, log_variance = self.estimator(object_crops(image, boxes, valid, self.config.crop))
+        return mean, log_variance
+
+    def forward(
+        self, image: Tensor, labels: Tensor, boxes: Tensor, valid: Tensor, noise: Tensor, codes: Tensor
+    ) -> Pass:
+        """One training pass; ``noise`` and ``codes`` (N, z) are standard normal: for Q's sample, and to draw from."""
+        size = self.config.crop
+        real = object_crops(image, boxes, valid, size)
+        mean, log_variance = self.estimator(real)
+        estimated = mean + (0.5 * log_variance).exp() * noise
+        rebuilt = self.draft(labels, boxes, valid, estimated)
+        drawn = self.draft(labels, boxes, valid, codes)
+        drawn_crops = object_crops(drawn, boxes, valid, size)
+        regressed, _ = self.estimator(drawn_crops)
+        rebuilt_crops = object_crops(rebuilt, boxes, valid, size)
+        return Pass(rebuilt, drawn, real, rebuilt_crops, drawn_crops, mean, log_variance, regressed)
+
+
+def sample_codes(valid: Tensor, latent: int, seed: int) -> Tensor:
+    """(N, latent) standard normal codes for the valid objects of (B, O), the same for the same seed on every device."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(int(valid.sum()), latent, generator=generator).to(valid.device)

@@ -1,0 +1,32 @@
+"""Opens a set of boxed photos by what it is called in the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from layoutbrush.training.data.photo import DataError
+from layoutbrush.training.drafts.boxed_photo import BoxedSet, BoxFilter
+from layoutbrush.training.drafts.read_boxes import read_boxes
+from layoutbrush.training.drafts.read_cocostuff import read_cocostuff_boxes
+from layoutbrush.training.drafts.read_visual_genome import VisualGenomeRule, read_visual_genome_boxes
+from layoutbrush.training.drafts.toy import toy_boxes
+
+KINDS = ("boxes", "cocostuff", "visual-genome", "toy")
+
+
+def open_boxes(kind: str, root: Path, split: str, rule: BoxFilter, names: Sequence[str] = ()) -> BoxedSet:
+    """The photos of a split that count. Visual Genome has a rule of its own, of which ``rule`` sets the most and the
+    fewest objects. Raises DataError.
+    """
+    if kind == "boxes":
+        return read_boxes(root, names, split).filtered(rule)
+    if kind == "cocostuff":
+        return read_cocostuff_boxes(root, split, rule)
+    if kind == "visual-genome":
+        own = replace(VisualGenomeRule(), fewest=rule.fewest, kept=rule.most)
+        return read_visual_genome_boxes(root, split, own)
+    if kind == "toy":
+        return toy_boxes(seed=0 if split == "train" else 1)
+    raise DataError(f"kind: should be one of {', '.join(KINDS)}, not {kind!r}")
