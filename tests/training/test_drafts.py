@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 
 from layoutbrush.training.commands import train
+from layoutbrush.training.data.lazy import read_image
 from layoutbrush.training.drafts import classifier, stage
 from layoutbrush.training.drafts.ablations import ABLATIONS, ablated
-from layoutbrush.training.drafts.batches import Pictures, boxed_batch
+from layoutbrush.training.drafts.batches import Pictures, as_tensor, boxed_batch
 from layoutbrush.training.drafts.config import MOST_OBJECTS, DraftConfig, DraftConfigError
 from layoutbrush.training.drafts.evaluation import Evaluator, Row, table_text
 from layoutbrush.training.drafts.fuser import ConvLSTM
@@ -28,8 +29,11 @@ from layoutbrush.training.drafts.graph import DraftGraph
 from layoutbrush.training.drafts.judges import ImageJudge, ObjectJudge
 from layoutbrush.training.drafts.losses import TERMS, LossWeights, fooling_loss, image_l1, judges_loss, kl_divergence
 from layoutbrush.training.drafts.placing import PlacedConv, box_masks, crops, object_crops
+from layoutbrush.training.drafts.score_networks import ClassProbabilities, load_classes
 from layoutbrush.training.drafts.scores import accuracy, chance, diversity, inception_score
 from layoutbrush.training.drafts.toy import toy_boxes
+from layoutbrush.training.metrics.features import FeatureError
+from layoutbrush.training.metrics.inception import Inception
 from layoutbrush.training.stages.options import settings_from
 from layoutbrush.training.trainer.stage import DataOptions
 
@@ -278,6 +282,46 @@ def test_an_ablated_term_is_not_asked_for(tmp_path: Path, name: str) -> None:
     (term,) = ABLATIONS[name]
     assert getattr(built.weights, term) == 0
     assert built.describe()["ablation"] == name
+
+
+def test_batches_depend_on_step_and_rank_alone(tmp_path: Path) -> None:
+    settings = stage.Settings(kind="toy", latent=8, embedding=8, width=8, hidden=8, layers=1, judge_width=8)
+    first, second = (stage.build(settings, DataOptions(tmp_path, batch=3, size=32, seed=7)) for _ in range(2))
+    second.batch(0, 0)
+    a, b = first.batch(4, 1), second.batch(4, 1)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not torch.equal(a["image"], first.batch(4, 0)["image"])
+    assert not torch.equal(a["image"], first.batch(5, 1)["image"])
+
+
+def test_a_pass_in_bfloat16_is_finite() -> None:
+    net, part = network().train(), toy_batch()
+    noise = torch.randn(2, int(part["valid"].sum()), 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = net(*(part[name] for name in ("image", "labels", "boxes", "valid")), *noise)
+    (made.rebuilt.float().mean() + made.regressed.float().mean()).backward()
+    assert all(bool(value.isfinite().all()) for value in made)
+    assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in net.parameters())
+
+
+def test_class_probabilities_of_known_networks(tmp_path: Path) -> None:
+    inception = ClassProbabilities(Inception().eval(), torch.randn(5, 2048), torch.zeros(5), side=96).eval()
+    with torch.no_grad():
+        found = inception(torch.rand(1, 3, 32, 32))
+    assert found.shape == (1, 5)
+    assert float(found.sum()) == pytest.approx(1, abs=1e-5)
+    np.savez(tmp_path / "inception.npz", nothing=np.zeros(1))
+    with pytest.raises(FeatureError, match=r"fc\.weight"):
+        load_classes(tmp_path)
+
+
+def test_squeezenet_knows_a_zebra(shared: Path) -> None:
+    photo = shared / "data/photos/cocostuff/000000001818.jpg"
+    words = (shared / "data/weights/imagenet_synset_words.txt").read_text().splitlines()
+    with torch.no_grad():
+        found = load_classes(shared / "data/weights")(as_tensor([read_image(photo)]))
+    assert "zebra" in words[int(found.argmax())]
+    assert float(found.sum()) == pytest.approx(1, abs=1e-5)
 
 
 def test_onnx_agrees_with_torch_for_any_number_of_objects(tmp_path: Path) -> None:

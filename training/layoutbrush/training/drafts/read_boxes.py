@@ -22,7 +22,7 @@ SAME = {"foreground object": "object"}
 
 
 def read_box_file(path: Path, labels: Sequence[str] | None = None, renamed: Mapping[str, str] = SAME) -> BoxedSet:
-    """Every photo of one file that is there. ``labels``: the list to use; None: the file's own, sorted. Raises DataError."""
+    """The photos of one file. ``labels``: the list to use; None: the file's own, sorted. Raises DataError."""
     fields = read_fields(path)
     root = path.parent.parent
     if labels is None:
