@@ -22,7 +22,7 @@ from layoutbrush.training.drafts import classifier, stage
 from layoutbrush.training.drafts.ablations import ABLATIONS, ablated
 from layoutbrush.training.drafts.batches import Pictures, as_tensor, boxed_batch
 from layoutbrush.training.drafts.config import MOST_OBJECTS, DraftConfig, DraftConfigError
-from layoutbrush.training.drafts.evaluation import Evaluator, Row, table_text
+from layoutbrush.training.drafts.evaluation import Evaluator, Row
 from layoutbrush.training.drafts.fuser import ConvLSTM
 from layoutbrush.training.drafts.generator import DraftNetwork, sample_codes
 from layoutbrush.training.drafts.graph import DraftGraph
@@ -31,11 +31,13 @@ from layoutbrush.training.drafts.losses import TERMS, LossWeights, fooling_loss,
 from layoutbrush.training.drafts.placing import PlacedConv, box_masks, crops, object_crops
 from layoutbrush.training.drafts.score_networks import ClassProbabilities, load_classes
 from layoutbrush.training.drafts.scores import accuracy, chance, diversity, inception_score
+from layoutbrush.training.drafts.table import draft_rows, table_text
 from layoutbrush.training.drafts.toy import toy_boxes
 from layoutbrush.training.metrics.features import FeatureError
 from layoutbrush.training.metrics.inception import Inception
 from layoutbrush.training.stages.options import settings_from
 from layoutbrush.training.trainer.stage import DataOptions
+from layoutbrush.training.trainer.weights import save_weights
 
 SMALL = DraftConfig(4, size=32, latent=8, embedding=8, width=8, hidden=8, layers=2, blocks=1)
 TINY = ("latent=8", "embedding=8", "width=16", "hidden=16", "layers=1", "blocks=0", "judge_width=8")
@@ -209,6 +211,21 @@ def test_evaluation_has_the_real_row_and_any_networks() -> None:
     report = evaluator.report(network())
     assert report.score == report.scalars["rebuilt_l1"]
     assert report.pictures["drafts"].shape[2] == 3
+
+
+def test_the_table_has_a_row_for_each_file(tmp_path: Path) -> None:
+    evaluator = Evaluator(toy_boxes(3, 32), 32, 5, 3, 2, None)
+    evaluator.networks["distance"] = Apart()
+    full, summed = network(), network(replace(SMALL, fuser="sum"))
+    files = {"full": tmp_path / "full.safetensors", "sum": tmp_path / "sum.safetensors"}
+    save_weights(files["full"], full)
+    save_weights(files["sum"], summed)
+    rows = draft_rows(evaluator, files)
+    assert [row.name for row in rows] == ["real", "full", "sum"]
+    (_, alone), _ = evaluator.rows(full)
+    assert rows[1].diversity == alone.diversity != rows[2].diversity
+    with pytest.raises(ValueError, match=r"sum\.safetensors: is for 4 labels at 32 pixels, not 4 at 64"):
+        draft_rows(Evaluator(toy_boxes(3, 64), 64, 5, 3, 2, None), {"sum": files["sum"]})
 
 
 class Softmax(torch.nn.Module):

@@ -51,7 +51,7 @@ class Evaluator:
     ) -> None:
         if drawn < 2 or count < 1:
             raise OptionError("evaluated and drawn: need at least one layout and two drafts of it")
-        self.labels = boxed.labels
+        self.labels, self.size = boxed.labels, size
         self._pictures = Pictures(boxed.photos[:count], size)
         self._most, self._drawn = most, drawn
         self.networks: dict[str, nn.Module] = {}
@@ -143,15 +143,6 @@ class _Tally:
             rows.append(Row(name, score, right, spread))
         further = {"rebuilt_l1": float(torch.cat(self.l1).mean()), "chance": chance(torch.cat(self.labels["real"]))}
         return rows, further
-
-
-def table_text(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| | inception score | accuracy of objects | diversity |", "|---|---|---|---|"]
-    for row in rows:
-        cells = (row.inception, row.accuracy, row.diversity)
-        lines.append(f"| {row.name} | {' | '.join('-' if v is None else f'{v:.3f}' for v in cells)} |")
-    return "\n".join(lines)
 
 
 def draw_layout(objects: Sequence[tuple[int, Box]], size: int) -> UInt8:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from layoutbrush.training.drafts.decoder import Decoder
 from layoutbrush.training.drafts.encoders import CropEncoder, ObjectEncoder
 from layoutbrush.training.drafts.fuser import build_fuser
 from layoutbrush.training.drafts.placing import object_crops
+from layoutbrush.training.trainer.weights import load_weights, stored_arguments
 
 
 class Pass(NamedTuple):
@@ -79,3 +81,10 @@ def sample_codes(valid: Tensor, latent: int, seed: int) -> Tensor:
     """(N, latent) standard normal codes for the valid objects of (B, O), the same for the same seed on every device."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(int(valid.sum()), latent, generator=generator).to(valid.device)
+
+
+def load_drafts(path: Path) -> DraftNetwork:
+    """From a `.safetensors` and the `.json` beside it, in eval mode, without gradients. Raises WeightsError."""
+    network = DraftNetwork(DraftConfig(**stored_arguments(path)))
+    load_weights(path, network)
+    return network.requires_grad_(False).eval()
