@@ -1,4 +1,4 @@
-"""The ops on CUDA tensors: the kernels of layoutbrush.runtime.ops.cuda on torch's current stream, no detour by the host.
+"""The ops on CUDA tensors: the kernels of layoutbrush.runtime.ops.cuda on the current stream of torch, no detour.
 
 Memory comes from torch. The arguments are not checked on the device: they are the networks' own.
 """
