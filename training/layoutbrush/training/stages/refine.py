@@ -186,8 +186,9 @@ class RefineStage:
         if refined is not None:
             terms["fine_l1"] = s.fine_l1 * l1(refined, truth, hole)
             if s.blurred:
-                pictures = (coarse, refined)  # with a split the refined one's colours are the coarse one's
-                terms["blurred"] = s.blurred * sum(blurred_l2(picture, truth, hole) for picture in pictures) / 2
+                # Both: with a split the refined picture's colours are the coarse one's.
+                both = blurred_l2(coarse, truth, hole) + blurred_l2(refined, truth, hole)
+                terms["blurred"] = s.blurred * both / 2
             if s.restraint:
                 change = restraint(refined, batch["warped"], truth, hole, s.restraint_scale)
                 terms["restraint"] = s.restraint * change
