@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch")
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 from layoutbrush.training.commands import train
 from layoutbrush.training.data.lazy import read_image
@@ -276,6 +277,22 @@ def test_the_stage_learns_resumes_and_leaves_weights(tmp_path: Path) -> None:
     assert {"drafts.safetensors", "drafts.json"} <= {p.name for p in last.iterdir()}
     assert "ground" in (last / "checkpoint.json").read_text()
     assert list((tmp_path / "drafts" / "pictures").glob("*drafts*.png"))
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """The judges' spectral normalisation has a state of its own, which has to come back too."""
+    words = (*TINY, "width=8", "evaluated=1", "drawn=2")
+    for name, stops in (("once", (6,)), ("twice", (3, 6))):
+        (tmp_path / name).mkdir()
+        for steps in stops:
+            run(tmp_path / name, "drafts", steps, *words)
+    once, twice = (
+        load_file(sorted((tmp_path / name / "drafts" / "checkpoints").glob("step-*"))[-1] / "state.safetensors")
+        for name in ("once", "twice")
+    )
+    assert set(once) == set(twice)
+    assert any("image_judge" in name for name in once)
+    assert all(torch.equal(once[name], twice[name]) for name in once)
 
 
 def test_the_classifier_learns_colours_and_judges_drafts(tmp_path: Path) -> None:
