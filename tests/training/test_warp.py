@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ from layoutbrush.training.models.sparse_attention import (
     upsample_keys,
 )
 from layoutbrush.training.stages.refine_evaluation import masked_psnr
+from layoutbrush.training.stages.warp import Settings, WarpStage
 from layoutbrush.training.stages.warp_evaluation import warp
+from layoutbrush.training.trainer.stage import DataOptions
 
 
 def _batch(size: int = 96, **weights: float) -> dict[str, torch.Tensor]:
@@ -185,3 +188,17 @@ def test_penalty_on_usage_spreads_the_choice_of_keys() -> None:
             found = network(*inputs, *keys, torch.zeros(1, dtype=torch.int32))[1]
         spread.append(len(found[batch["mask"]].unique()))
     assert spread[1] > spread[0]
+
+
+def test_batches_mix_sizes_forget_labels_and_depend_on_the_step_alone() -> None:
+    samplers = {n: TaskSampler([toy_collection(6, seed=1)], TaskConfig(size=n, seed=3)) for n in (64, 96)}
+    settings = Settings(sizes=(64, 96), forget_both=1.0, evaluated=0)
+    stage = WarpStage(settings, DataOptions(Path(), batch=2, size=96), samplers, samplers[96], None)
+    shapes = set()
+    for step in range(6):
+        batch, again = stage.batch(step, 0), stage.batch(step, 0)
+        assert all(torch.equal(batch[name], again[name]) for name in batch)
+        shapes.add(tuple(batch["mask"].shape))
+        for name in ("layout", "edited"):
+            assert bool((batch[name][batch["mask"]] == UNKNOWN).all())
+    assert shapes == {(4, 64, 64), (2, 96, 96)}  # as many pixels either way
