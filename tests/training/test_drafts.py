@@ -105,6 +105,17 @@ def test_lstm_is_its_equations_and_minds_the_order() -> None:
     torch.testing.assert_close(skipped, hidden)
 
 
+def test_untrained_drafts_already_differ_with_their_layouts() -> None:
+    """Three layers of gates don't drown what tells layouts apart: else training starts with one picture for all."""
+    net = network(DraftConfig(4, size=64, latent=8, width=16, hidden=32, blocks=1))
+    fused = []
+    for labels, boxes, latents in (layout(4, 1), layout(5, 1)):
+        maps = net.objects(labels.long(), latents[0], boxes)
+        fused.append(net.fuser(maps[:, None]).detach())
+    apart = torch.stack(fused).std(0, correction=0).mean() / torch.stack(fused).std()
+    assert float(apart) > 0.3
+
+
 @pytest.mark.parametrize("fuser", ["lstm", "sum"])
 @pytest.mark.parametrize("size", [64, 128])
 def test_drafts_have_their_size_and_padding_has_no_influence(size: int, fuser: str) -> None:
