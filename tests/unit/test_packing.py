@@ -58,7 +58,8 @@ def test_vendored_client_runs_alone(packed: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(tmp_path)
     vendor = tmp_path / "layoutbrush_krita/vendor"
-    command = [sys.executable, "-I", "-c", ALONE, str(vendor)]
+    # -S: an editable install hooks into imports by a .pth file, which comes before any path
+    command = [sys.executable, "-I", "-S", "-c", ALONE, str(vendor)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "127.0.0.1:9" in done.stdout

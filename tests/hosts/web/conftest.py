@@ -59,7 +59,7 @@ def page_built(node_tools: Path) -> None:
 Launch = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while Playwright runs, no other test can have an event loop
 def launch(page_built: None) -> Iterator[Launch]:
     """Starts Chromium without a window, with further switches."""
     playwright = pytest.importorskip("playwright.sync_api", reason="not installed: playwright")
@@ -72,7 +72,7 @@ def launch(page_built: None) -> Iterator[Launch]:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(launch: Launch) -> Iterator[Any]:
     """One browser for all; each visitor has a profile of their own in it."""
     browser = launch()

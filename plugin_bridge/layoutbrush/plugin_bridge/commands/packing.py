@@ -15,7 +15,8 @@ import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from importlib import metadata, resources
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from layoutbrush.plugin_bridge.commands.files import FileProblem, Problem
@@ -39,7 +40,7 @@ def host_folder(name: str) -> Path:
     Raises:
         Problem: this installation doesn't have it.
     """
-    package = Path(str(resources.files("layoutbrush.plugin_bridge")))
+    package = _folder("plugin_bridge")
     for folder in (package / "hosts" / name, package.parents[1] / "hosts" / name):
         if folder.is_dir():
             return folder
@@ -117,7 +118,7 @@ def licence() -> bytes:
     Raises:
         Problem: this installation doesn't hold it.
     """
-    beside = Path(str(resources.files("layoutbrush.plugin_bridge"))).parents[2] / "LICENSE"
+    beside = _folder("plugin_bridge").parents[2] / "LICENSE"
     if beside.is_file():
         return beside.read_bytes()
     for path in metadata.files("layoutbrush") or ():
@@ -126,9 +127,17 @@ def licence() -> bytes:
     raise Problem("This installation of Layoutbrush does not hold its LICENSE file.")
 
 
+def _folder(portion: str) -> Path:
+    """Where a portion's files are. By its own file: an editable install has no folder of resources."""
+    spec = find_spec(f"layoutbrush.{portion}")
+    if spec is None or spec.origin is None:
+        raise Problem(f"This installation of Layoutbrush lacks {portion}.")
+    return Path(spec.origin).resolve().parent
+
+
 def _ours(portion: str) -> Iterator[Member]:
     """A portion's modules; of the bridge, the client and what hosts share."""
-    folder = Path(str(resources.files(f"layoutbrush.{portion}")))
+    folder = _folder(portion)
     found = [*folder.glob("*.py"), *(folder / "host").glob("*.py")]
     for path in sorted(found):
         if path.name != "private_server.py":
