@@ -126,6 +126,42 @@ def pointer(array: np.ndarray | None) -> int | None:
     return None if array is None else array.ctypes.data
 
 
+def sample(function: str, called: Sampling, threads: int = 0, isa: int = -1) -> tuple[I32, F32]:
+    """Runs a search; gives keys (B, K, H, W, M) and scores. Raises OpError, NativeUnavailable."""
+    batch, height, width, _ = called.query.shape
+    keys = np.empty((batch, called.keep, height, width, called.particles), np.int32)
+    scores = np.empty(keys.shape, np.float32)
+    windows, strides = np.array(called.windows, np.int32), np.array(called.strides, np.int32)
+    struct = sampling_struct(called, keys, scores, windows, strides)
+    struct.threads, struct.isa = threads, isa
+    call(function, struct)
+    return keys, scores
+
+
+def warp(function: str, called: Warp, threads: int = 0, isa: int = -1) -> F32:
+    """Runs a warp; gives (B, H, W, V). Raises OpError, NativeUnavailable."""
+    batch, _, height, width, _ = called.keys.shape
+    warped = np.empty((batch, height, width, called.values.shape[3]), np.float32)
+    struct = warp_struct(called)
+    struct.threads, struct.isa, struct.warped = threads, isa, pointer(warped)
+    call(function, struct)
+    return warped
+
+
+def warp_backward(function: str, called: Warp, grad: F32, threads: int = 0) -> tuple[F32, F32]:
+    """Runs a warp's backward pass; gives the gradients of values and scores. Raises OpError, NativeUnavailable."""
+    expected = (*called.keys.shape[:1], *called.keys.shape[2:4], called.values.shape[3])
+    if grad.dtype != np.float32 or grad.shape != expected:
+        raise OpError("grad", f"must be float32 of shape {expected}")
+    grad = np.ascontiguousarray(grad)
+    grad_values, grad_scores = np.empty_like(called.values), np.empty_like(called.scores)
+    struct = warp_struct(called)
+    struct.threads, struct.isa, struct.grad = threads, -1, pointer(grad)
+    struct.grad_values, struct.grad_scores = pointer(grad_values), pointer(grad_scores)
+    call(function, struct)
+    return grad_values, grad_scores
+
+
 def call(function: str, struct: ctypes.Structure) -> None:
     """Runs a function of the library; raises OpError for arguments that it refuses."""
     error = ctypes.create_string_buffer(_ERROR_BYTES)

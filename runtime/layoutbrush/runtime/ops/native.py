@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from layoutbrush.runtime.ops import library
 from layoutbrush.runtime.ops.arguments import F32, I32, Mask, check_sampling, check_warp
 from layoutbrush.runtime.ops.errors import NativeUnavailable, OpError
@@ -74,14 +72,7 @@ def key_index_sampling(
         particles=particles, windows=windows, samples=samples, strides=strides, propagations=propagations,
         label_penalty=label_penalty, scale=scale, ignore_label=ignore_label, keep=keep, schedule=schedule,
     )  # fmt: skip
-    batch, height, width, _ = call.query.shape
-    keys = np.empty((batch, call.keep, height, width, call.particles), np.int32)
-    scores = np.empty(keys.shape, np.float32)
-    windows_array, strides_array = np.array(call.windows, np.int32), np.array(call.strides, np.int32)
-    struct = library.sampling_struct(call, keys, scores, windows_array, strides_array)
-    struct.threads, struct.isa = threads, _isa_index(isa)
-    library.call("lb_key_index_sampling", struct)
-    return keys, scores
+    return library.sample("lb_key_index_sampling", call, threads, _isa_index(isa))
 
 
 def sparse_attention_warp(
@@ -97,12 +88,7 @@ def sparse_attention_warp(
 ) -> F32:
     """SparseAttentionWarp; shapes and rules as in `reference.sparse_attention_warp`."""
     call = check_warp(values, keys, scores, query_mask=query_mask, gamma=gamma, reach=reach)
-    batch, _, height, width, _ = call.keys.shape
-    warped = np.empty((batch, height, width, call.values.shape[3]), np.float32)
-    struct = library.warp_struct(call)
-    struct.threads, struct.isa, struct.warped = threads, _isa_index(isa), library.pointer(warped)
-    library.call("lb_sparse_attention_warp", struct)
-    return warped
+    return library.warp("lb_sparse_attention_warp", call, threads, _isa_index(isa))
 
 
 def sparse_attention_warp_backward(
@@ -118,16 +104,7 @@ def sparse_attention_warp_backward(
 ) -> tuple[F32, F32]:
     """Gradients of a loss for values and scores, from its gradient for the warped values (B, H, W, V)."""
     call = check_warp(values, keys, scores, query_mask=query_mask, gamma=gamma, reach=reach)
-    expected = (*call.keys.shape[:1], *call.keys.shape[2:4], call.values.shape[3])
-    if grad.dtype != np.float32 or grad.shape != expected:
-        raise OpError("grad", f"must be float32 of shape {expected}")
-    grad = np.ascontiguousarray(grad)
-    grad_values, grad_scores = np.empty_like(call.values), np.empty_like(call.scores)
-    struct = library.warp_struct(call)
-    struct.threads, struct.isa, struct.grad = threads, -1, library.pointer(grad)
-    struct.grad_values, struct.grad_scores = library.pointer(grad_values), library.pointer(grad_scores)
-    library.call("lb_sparse_attention_warp_backward", struct)
-    return grad_values, grad_scores
+    return library.warp_backward("lb_sparse_attention_warp_backward", call, grad, threads)
 
 
 def _isa_index(isa: str | None) -> int:
