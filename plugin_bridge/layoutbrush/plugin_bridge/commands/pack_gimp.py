@@ -10,7 +10,6 @@ compiled libraries, so that it fits one version of Python on one platform: the o
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +40,4 @@ def run(config: Config) -> int:
 def _pack(config: Config) -> int:
     from layoutbrush.plugin_bridge.commands import packing
 
-    def members() -> Iterator[packing.Member]:
-        yield from packing.folder_members(packing.host_folder("gimp") / NAME, f"{NAME}/")
-        yield f"{NAME}/LICENSE", packing.licence()
-        yield from packing.vendor(config.python, config.platform, f"{NAME}/vendor/")
-
-    told = packing.write_zip(config.out, members(), programs=(f"{NAME}/{NAME}.py",))
-    print(f"{told}, for Python {config.python} on {config.platform or packing.own_platform()}")
-    return 0
+    return packing.pack(config.out, config.python, config.platform, "gimp", programs=(f"{NAME}/{NAME}.py",))

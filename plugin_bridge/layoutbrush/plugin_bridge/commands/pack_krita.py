@@ -10,7 +10,6 @@ is that of the system on Linux distributions).
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +40,5 @@ def run(config: Config) -> int:
 def _pack(config: Config) -> int:
     from layoutbrush.plugin_bridge.commands import packing
 
-    def members() -> Iterator[packing.Member]:
-        yield from packing.folder_members(packing.host_folder("krita") / NAME, f"{NAME}/")
-        yield f"{NAME}.desktop", (packing.host_folder("krita") / f"{NAME}.desktop").read_bytes()
-        yield f"{NAME}/LICENSE", packing.licence()
-        yield from packing.vendor(config.python, config.platform, f"{NAME}/vendor/")
-
-    told = packing.write_zip(config.out, members())
-    print(f"{told}, for Python {config.python} on {config.platform or packing.own_platform()}")
-    return 0
+    desktop = packing.host_folder("krita") / f"{NAME}.desktop"
+    return packing.pack(config.out, config.python, config.platform, "krita", [(desktop.name, desktop.read_bytes())])

@@ -34,6 +34,29 @@ Member = tuple[str, bytes]
 """Path inside the zip, and its bytes."""
 
 
+def pack(
+    out: Path, python: str, platform: str, host: str, extra: Sequence[Member] = (), programs: Sequence[str] = ()
+) -> int:
+    """Write the zip of a host's plug-in, its folder `layoutbrush_<host>` with all it needs, and say so; returns 0.
+
+    `extra`: members beside that folder. `programs`: members that the host executes.
+
+    Raises:
+        Problem: this installation lacks a part, or the libraries can't be had.
+    """
+    name = f"layoutbrush_{host}"
+
+    def members() -> Iterator[Member]:
+        yield from folder_members(host_folder(host) / name, f"{name}/")
+        yield from extra
+        yield f"{name}/LICENSE", licence()
+        yield from vendor(python, platform, f"{name}/vendor/")
+
+    told = write_zip(out, members(), programs=programs)
+    print(f"{told}, for Python {python} on {platform or own_platform()}")
+    return 0
+
+
 def host_folder(name: str) -> Path:
     """The folder of a host's own code: inside the installed package, or beside it in a checkout.
 
