@@ -38,16 +38,7 @@ def add(rng: np.random.Generator, crop: Crop) -> Task | None:
     shift = _shift(rng, crop.labels == int(around.argmax()), cover)
     if shift is None:
         return None
-    mask = grown_mask(rng, cover)
-    return Task(
-        kind="add",
-        image=cv.pasted(crop.image, _shifted(crop.image, shift), cover),
-        layout=cv.pasted(crop.labels, _shifted(crop.labels, shift), cover),
-        truth=crop.image,
-        edited=crop.labels,
-        mask=mask,
-        source=~cv.dilate(mask, EXCLUDED_RIM),
-    )
+    return _covered("add", rng, crop, crop, shift, cover)
 
 
 def relabel(rng: np.random.Generator, crop: Crop, donor: Crop) -> Task | None:
@@ -64,11 +55,18 @@ def relabel(rng: np.random.Generator, crop: Crop, donor: Crop) -> Task | None:
     shift = _shift(rng, donor.labels == other, region)
     if shift is None:
         return None
-    mask = grown_mask(rng, region)
+    return _covered("relabel", rng, crop, donor, shift, region)
+
+
+def _covered(
+    kind: str, rng: np.random.Generator, crop: Crop, content: Crop, shift: tuple[int, int], cover: Bool
+) -> Task:
+    """The photo with ``cover`` hidden by shifted content; its own is to come back."""
+    mask = grown_mask(rng, cover)
     return Task(
-        kind="relabel",
-        image=cv.pasted(crop.image, _shifted(donor.image, shift), region),
-        layout=cv.pasted(crop.labels, _shifted(donor.labels, shift), region),
+        kind=kind,
+        image=cv.pasted(crop.image, _shifted(content.image, shift), cover),
+        layout=cv.pasted(crop.labels, _shifted(content.labels, shift), cover),
         truth=crop.image,
         edited=crop.labels,
         mask=mask,
