@@ -6,6 +6,7 @@ handlers below parse by themselves and turn every exception into a status of `st
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -102,4 +103,7 @@ def _parse(handler: Any, raw: bytes, denied: bool) -> Any:
 async def _abort(context: Any, error: Exception) -> None:
     if isinstance(error, grpc.aio.AbortError):  # a handler of another package has had its say
         raise error
-    await context.abort_with_status(grpc_rpc_status.to_status(rpc_status(public(error))))
+    try:
+        await context.abort_with_status(grpc_rpc_status.to_status(rpc_status(public(error))))
+    except grpc.aio.InternalError:  # the client is gone, and its cancellation still on the way: nobody hears the status
+        raise asyncio.CancelledError from None

@@ -1,0 +1,72 @@
+"""A client that leaves while its status is on the way: no incident, and the call counts as cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from layoutbrush.runtime.errors import DeadlineExceeded
+from layoutbrush.runtime.service.interceptor import Guard
+
+DETAILS: Any = SimpleNamespace(method="/layoutbrush.v1.LayoutbrushService/Render", invocation_metadata=())
+
+
+class Gone:
+    """A call's context whose client is gone: what is sent fails, as grpc.aio's batches do."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    async def write(self, response: Any) -> None:
+        raise grpc.aio.InternalError("write")
+
+    async def abort_with_status(self, status: Any) -> None:
+        self.sent.append(status)
+        raise grpc.aio.InternalError("abort")
+
+
+def guarded(handler: Any) -> Any:
+    async def continuation(details: Any) -> Any:
+        return handler
+
+    return asyncio.run(Guard().intercept_service(continuation, DETAILS))
+
+
+def test_a_stream_that_fails_after_its_client_left_is_cancelled() -> None:
+    async def render(request: bytes, context: Any) -> Any:
+        raise DeadlineExceeded("The time for this request ran out.")
+        yield
+
+    handler, gone = guarded(grpc.unary_stream_rpc_method_handler(render)), Gone()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(handler.unary_stream(b"", gone))
+    assert [status.code for status in gone.sent] == [grpc.StatusCode.DEADLINE_EXCEEDED]
+
+
+def test_a_stream_whose_client_left_ends_quietly() -> None:
+    closed: list[bool] = []
+
+    async def render(request: bytes, context: Any) -> Any:
+        try:
+            while True:
+                yield b"event"
+        finally:
+            closed.append(True)
+
+    handler = guarded(grpc.unary_stream_rpc_method_handler(render))
+    asyncio.run(handler.unary_stream(b"", Gone()))
+    assert closed == [True]
+
+
+def test_a_unary_call_that_fails_after_its_client_left_is_cancelled() -> None:
+    async def close(request: bytes, context: Any) -> Any:
+        raise DeadlineExceeded("The time for this request ran out.")
+
+    handler, gone = guarded(grpc.unary_unary_rpc_method_handler(close)), Gone()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(handler.unary_unary(b"", gone))
+    assert len(gone.sent) == 1
