@@ -18,11 +18,14 @@ DETAILS: Any = SimpleNamespace(method="/layoutbrush.v1.LayoutbrushService/Render
 class Gone:
     """A call's context whose client is gone: what is sent fails, as grpc.aio's batches do."""
 
-    def __init__(self) -> None:
+    def __init__(self, writes: int = 0) -> None:
+        self.writes = writes
         self.sent: list[Any] = []
 
     async def write(self, response: Any) -> None:
-        raise grpc.aio.InternalError("write")
+        self.writes -= 1
+        if self.writes < 0:
+            raise grpc.aio.InternalError("write")
 
     async def abort_with_status(self, status: Any) -> None:
         self.sent.append(status)
@@ -38,10 +41,10 @@ def guarded(handler: Any) -> Any:
 
 def test_a_stream_that_fails_after_its_client_left_is_cancelled() -> None:
     async def render(request: bytes, context: Any) -> Any:
+        yield b"event"
         raise DeadlineExceeded("The time for this request ran out.")
-        yield
 
-    handler, gone = guarded(grpc.unary_stream_rpc_method_handler(render)), Gone()
+    handler, gone = guarded(grpc.unary_stream_rpc_method_handler(render)), Gone(writes=1)
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(handler.unary_stream(b"", gone))
     assert [status.code for status in gone.sent] == [grpc.StatusCode.DEADLINE_EXCEEDED]
