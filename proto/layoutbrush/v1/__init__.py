@@ -90,6 +90,7 @@ from layoutbrush.v1.render_pb2 import (
     RenderResponse,
     Result,
     Source,
+    Tile,
     TileEdit,
     Timing,
 )
@@ -190,6 +191,7 @@ __all__ = [
     "Source",
     "StartRenderRequest",
     "StartRenderResponse",
+    "Tile",
     "TileEdit",
     "Timing",
     "UploadLayerRequest",

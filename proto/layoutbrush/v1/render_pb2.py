@@ -26,17 +26,17 @@ from layoutbrush.v1 import layers_pb2 as layoutbrush_dot_v1_dot_layers__pb2
 from layoutbrush.v1 import progress_pb2 as layoutbrush_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1blayoutbrush/v1/render.proto\x12\x0elayoutbrush.v1\x1a\x1blayoutbrush/v1/layers.proto\x1a\x1dlayoutbrush/v1/progress.proto\"x\n\rRenderRequest\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\"\n\x04\x65\x64it\x18\x02 \x01(\x0b\x32\x14.layoutbrush.v1.Edit\x12.\n\x07options\x18\x03 \x01(\x0b\x32\x1d.layoutbrush.v1.RenderOptions\"\x88\x02\n\x04\x45\x64it\x12*\n\tlabel_map\x18\x01 \x01(\x0b\x32\x15.layoutbrush.v1.LayerH\x00\x12)\n\x05tiles\x18\x02 \x01(\x0b\x32\x18.layoutbrush.v1.TileEditH\x00\x12#\n\x04mask\x18\x03 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12)\n\x08mask_use\x18\x04 \x01(\x0e\x32\x17.layoutbrush.v1.MaskUse\x12&\n\x07\x65xclude\x18\x05 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12\'\n\x07sources\x18\x06 \x03(\x0b\x32\x16.layoutbrush.v1.SourceB\x08\n\x06layout\"G\n\x08TileEdit\x12\x15\n\rbase_revision\x18\x01 \x01(\x04\x12$\n\x05tiles\x18\x02 \x03(\x0b\x32\x15.layoutbrush.v1.Layer\"\x97\x01\n\x06Source\x12\x12\n\x08label_id\x18\x01 \x01(\rH\x00\x12\'\n\x06region\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.LayerH\x00\x12\x14\n\x0creference_id\x18\x03 \x01(\t\x12\x1c\n\x0fsource_label_id\x18\x04 \x01(\rH\x01\x88\x01\x01\x42\x08\n\x06targetB\x12\n\x10_source_label_id\"\xf3\x01\n\rRenderOptions\x12\x0c\n\x04seed\x18\x01 \x01(\r\x12\x11\n\x04grow\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\x16\n\x0ewarped_preview\x18\x03 \x01(\x08\x12\x16\n\x0e\x63oarse_preview\x18\x04 \x01(\x08\x12\x14\n\x0cpreview_side\x18\x05 \x01(\r\x12*\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x18.layoutbrush.v1.Encoding\x12\x33\n\rchannel_order\x18\x07 \x01(\x0e\x32\x1c.layoutbrush.v1.ChannelOrder\x12\x11\n\tsupersede\x18\x08 \x01(\x08\x42\x07\n\x05_grow\"Z\n\x07Preview\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.layoutbrush.v1.PreviewKind\x12$\n\x05layer\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\"|\n\x06Result\x12$\n\x05layer\x18\x01 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12#\n\x04mask\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12\'\n\x07timings\x18\x03 \x03(\x0b\x32\x16.layoutbrush.v1.Timing\"-\n\x06Timing\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x14\n\x0cmilliseconds\x18\x02 \x01(\x02\"\x86\x02\n\x0eRenderResponse\x12(\n\x06queued\x18\x01 \x01(\x0b\x32\x16.layoutbrush.v1.QueuedH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.layoutbrush.v1.ProgressH\x00\x12*\n\x07preview\x18\x03 \x01(\x0b\x32\x17.layoutbrush.v1.PreviewH\x00\x12(\n\x06result\x18\x04 \x01(\x0b\x32\x16.layoutbrush.v1.ResultH\x00\x12+\n\x05\x63hunk\x18\x05 \x01(\x0b\x32\x1a.layoutbrush.v1.LayerChunkH\x00\x12\x10\n\x08revision\x18\x06 \x01(\x04\x42\x07\n\x05\x65vent*M\n\x07MaskUse\x12\x18\n\x14MASK_USE_UNSPECIFIED\x10\x00\x12\x14\n\x10MASK_USE_REPLACE\x10\x01\x12\x12\n\x0eMASK_USE_BOUND\x10\x02*]\n\x0bPreviewKind\x12\x1c\n\x18PREVIEW_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13PREVIEW_KIND_WARPED\x10\x01\x12\x17\n\x13PREVIEW_KIND_COARSE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1blayoutbrush/v1/render.proto\x12\x0elayoutbrush.v1\x1a\x1blayoutbrush/v1/layers.proto\x1a\x1dlayoutbrush/v1/progress.proto\"x\n\rRenderRequest\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\"\n\x04\x65\x64it\x18\x02 \x01(\x0b\x32\x14.layoutbrush.v1.Edit\x12.\n\x07options\x18\x03 \x01(\x0b\x32\x1d.layoutbrush.v1.RenderOptions\"\x88\x02\n\x04\x45\x64it\x12*\n\tlabel_map\x18\x01 \x01(\x0b\x32\x15.layoutbrush.v1.LayerH\x00\x12)\n\x05tiles\x18\x02 \x01(\x0b\x32\x18.layoutbrush.v1.TileEditH\x00\x12#\n\x04mask\x18\x03 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12)\n\x08mask_use\x18\x04 \x01(\x0e\x32\x17.layoutbrush.v1.MaskUse\x12&\n\x07\x65xclude\x18\x05 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12\'\n\x07sources\x18\x06 \x03(\x0b\x32\x16.layoutbrush.v1.SourceB\x08\n\x06layout\"G\n\x08TileEdit\x12\x15\n\rbase_revision\x18\x01 \x01(\x04\x12$\n\x05tiles\x18\x02 \x03(\x0b\x32\x15.layoutbrush.v1.Layer\"\xec\x01\n\x06Source\x12\x12\n\x08label_id\x18\x01 \x01(\rH\x00\x12\'\n\x06region\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.LayerH\x00\x12\x14\n\x0creference_id\x18\x03 \x01(\t\x12\x1c\n\x0fsource_label_id\x18\x04 \x01(\rH\x01\x88\x01\x01\x12,\n\rsource_region\x18\x05 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12%\n\x05place\x18\x06 \x01(\x0b\x32\x16.layoutbrush.v1.BoundsB\x08\n\x06targetB\x12\n\x10_source_label_id\"\x82\x02\n\rRenderOptions\x12\x0c\n\x04seed\x18\x01 \x01(\r\x12\x11\n\x04grow\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\x16\n\x0ewarped_preview\x18\x03 \x01(\x08\x12\x16\n\x0e\x63oarse_preview\x18\x04 \x01(\x08\x12\x14\n\x0cpreview_side\x18\x05 \x01(\r\x12*\n\x08\x65ncoding\x18\x06 \x01(\x0e\x32\x18.layoutbrush.v1.Encoding\x12\x33\n\rchannel_order\x18\x07 \x01(\x0e\x32\x1c.layoutbrush.v1.ChannelOrder\x12\x11\n\tsupersede\x18\x08 \x01(\x08\x12\r\n\x05tiles\x18\t \x01(\x08\x42\x07\n\x05_grow\"Z\n\x07Preview\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.layoutbrush.v1.PreviewKind\x12$\n\x05layer\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\"Q\n\x04Tile\x12$\n\x05layer\x18\x01 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12#\n\x04mask\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\"|\n\x06Result\x12$\n\x05layer\x18\x01 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12#\n\x04mask\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12\'\n\x07timings\x18\x03 \x03(\x0b\x32\x16.layoutbrush.v1.Timing\"-\n\x06Timing\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x14\n\x0cmilliseconds\x18\x02 \x01(\x02\"\xac\x02\n\x0eRenderResponse\x12(\n\x06queued\x18\x01 \x01(\x0b\x32\x16.layoutbrush.v1.QueuedH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.layoutbrush.v1.ProgressH\x00\x12*\n\x07preview\x18\x03 \x01(\x0b\x32\x17.layoutbrush.v1.PreviewH\x00\x12(\n\x06result\x18\x04 \x01(\x0b\x32\x16.layoutbrush.v1.ResultH\x00\x12+\n\x05\x63hunk\x18\x05 \x01(\x0b\x32\x1a.layoutbrush.v1.LayerChunkH\x00\x12$\n\x04tile\x18\x07 \x01(\x0b\x32\x14.layoutbrush.v1.TileH\x00\x12\x10\n\x08revision\x18\x06 \x01(\x04\x42\x07\n\x05\x65vent*M\n\x07MaskUse\x12\x18\n\x14MASK_USE_UNSPECIFIED\x10\x00\x12\x14\n\x10MASK_USE_REPLACE\x10\x01\x12\x12\n\x0eMASK_USE_BOUND\x10\x02*]\n\x0bPreviewKind\x12\x1c\n\x18PREVIEW_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13PREVIEW_KIND_WARPED\x10\x01\x12\x17\n\x13PREVIEW_KIND_COARSE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'layoutbrush.v1.render_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MASKUSE']._serialized_start=1499
-  _globals['_MASKUSE']._serialized_end=1576
-  _globals['_PREVIEWKIND']._serialized_start=1578
-  _globals['_PREVIEWKIND']._serialized_end=1671
+  _globals['_MASKUSE']._serialized_start=1720
+  _globals['_MASKUSE']._serialized_end=1797
+  _globals['_PREVIEWKIND']._serialized_start=1799
+  _globals['_PREVIEWKIND']._serialized_end=1892
   _globals['_RENDERREQUEST']._serialized_start=107
   _globals['_RENDERREQUEST']._serialized_end=227
   _globals['_EDIT']._serialized_start=230
@@ -44,15 +44,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TILEEDIT']._serialized_start=496
   _globals['_TILEEDIT']._serialized_end=567
   _globals['_SOURCE']._serialized_start=570
-  _globals['_SOURCE']._serialized_end=721
-  _globals['_RENDEROPTIONS']._serialized_start=724
-  _globals['_RENDEROPTIONS']._serialized_end=967
-  _globals['_PREVIEW']._serialized_start=969
-  _globals['_PREVIEW']._serialized_end=1059
-  _globals['_RESULT']._serialized_start=1061
-  _globals['_RESULT']._serialized_end=1185
-  _globals['_TIMING']._serialized_start=1187
-  _globals['_TIMING']._serialized_end=1232
-  _globals['_RENDERRESPONSE']._serialized_start=1235
-  _globals['_RENDERRESPONSE']._serialized_end=1497
+  _globals['_SOURCE']._serialized_end=806
+  _globals['_RENDEROPTIONS']._serialized_start=809
+  _globals['_RENDEROPTIONS']._serialized_end=1067
+  _globals['_PREVIEW']._serialized_start=1069
+  _globals['_PREVIEW']._serialized_end=1159
+  _globals['_TILE']._serialized_start=1161
+  _globals['_TILE']._serialized_end=1242
+  _globals['_RESULT']._serialized_start=1244
+  _globals['_RESULT']._serialized_end=1368
+  _globals['_TIMING']._serialized_start=1370
+  _globals['_TIMING']._serialized_end=1415
+  _globals['_RENDERRESPONSE']._serialized_start=1418
+  _globals['_RENDERRESPONSE']._serialized_end=1718
 # @@protoc_insertion_point(module_scope)

@@ -62,19 +62,23 @@ class TileEdit(_message.Message):
     def __init__(self, base_revision: _Optional[int] = ..., tiles: _Optional[_Iterable[_Union[_layers_pb2.Layer, _Mapping]]] = ...) -> None: ...
 
 class Source(_message.Message):
-    __slots__ = ("label_id", "region", "reference_id", "source_label_id")
+    __slots__ = ("label_id", "region", "reference_id", "source_label_id", "source_region", "place")
     LABEL_ID_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LABEL_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_REGION_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
     label_id: int
     region: _layers_pb2.Layer
     reference_id: str
     source_label_id: int
-    def __init__(self, label_id: _Optional[int] = ..., region: _Optional[_Union[_layers_pb2.Layer, _Mapping]] = ..., reference_id: _Optional[str] = ..., source_label_id: _Optional[int] = ...) -> None: ...
+    source_region: _layers_pb2.Layer
+    place: _layers_pb2.Bounds
+    def __init__(self, label_id: _Optional[int] = ..., region: _Optional[_Union[_layers_pb2.Layer, _Mapping]] = ..., reference_id: _Optional[str] = ..., source_label_id: _Optional[int] = ..., source_region: _Optional[_Union[_layers_pb2.Layer, _Mapping]] = ..., place: _Optional[_Union[_layers_pb2.Bounds, _Mapping]] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
-    __slots__ = ("seed", "grow", "warped_preview", "coarse_preview", "preview_side", "encoding", "channel_order", "supersede")
+    __slots__ = ("seed", "grow", "warped_preview", "coarse_preview", "preview_side", "encoding", "channel_order", "supersede", "tiles")
     SEED_FIELD_NUMBER: _ClassVar[int]
     GROW_FIELD_NUMBER: _ClassVar[int]
     WARPED_PREVIEW_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +87,7 @@ class RenderOptions(_message.Message):
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_ORDER_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDE_FIELD_NUMBER: _ClassVar[int]
+    TILES_FIELD_NUMBER: _ClassVar[int]
     seed: int
     grow: float
     warped_preview: bool
@@ -91,7 +96,8 @@ class RenderOptions(_message.Message):
     encoding: _layers_pb2.Encoding
     channel_order: _layers_pb2.ChannelOrder
     supersede: bool
-    def __init__(self, seed: _Optional[int] = ..., grow: _Optional[float] = ..., warped_preview: _Optional[bool] = ..., coarse_preview: _Optional[bool] = ..., preview_side: _Optional[int] = ..., encoding: _Optional[_Union[_layers_pb2.Encoding, str]] = ..., channel_order: _Optional[_Union[_layers_pb2.ChannelOrder, str]] = ..., supersede: _Optional[bool] = ...) -> None: ...
+    tiles: bool
+    def __init__(self, seed: _Optional[int] = ..., grow: _Optional[float] = ..., warped_preview: _Optional[bool] = ..., coarse_preview: _Optional[bool] = ..., preview_side: _Optional[int] = ..., encoding: _Optional[_Union[_layers_pb2.Encoding, str]] = ..., channel_order: _Optional[_Union[_layers_pb2.ChannelOrder, str]] = ..., supersede: _Optional[bool] = ..., tiles: _Optional[bool] = ...) -> None: ...
 
 class Preview(_message.Message):
     __slots__ = ("kind", "layer")
@@ -100,6 +106,14 @@ class Preview(_message.Message):
     kind: PreviewKind
     layer: _layers_pb2.Layer
     def __init__(self, kind: _Optional[_Union[PreviewKind, str]] = ..., layer: _Optional[_Union[_layers_pb2.Layer, _Mapping]] = ...) -> None: ...
+
+class Tile(_message.Message):
+    __slots__ = ("layer", "mask")
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    layer: _layers_pb2.Layer
+    mask: _layers_pb2.Layer
+    def __init__(self, layer: _Optional[_Union[_layers_pb2.Layer, _Mapping]] = ..., mask: _Optional[_Union[_layers_pb2.Layer, _Mapping]] = ...) -> None: ...
 
 class Result(_message.Message):
     __slots__ = ("layer", "mask", "timings")
@@ -120,17 +134,19 @@ class Timing(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., milliseconds: _Optional[float] = ...) -> None: ...
 
 class RenderResponse(_message.Message):
-    __slots__ = ("queued", "progress", "preview", "result", "chunk", "revision")
+    __slots__ = ("queued", "progress", "preview", "result", "chunk", "tile", "revision")
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     PREVIEW_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    TILE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     queued: _progress_pb2.Queued
     progress: _progress_pb2.Progress
     preview: Preview
     result: Result
     chunk: _layers_pb2.LayerChunk
+    tile: Tile
     revision: int
-    def __init__(self, queued: _Optional[_Union[_progress_pb2.Queued, _Mapping]] = ..., progress: _Optional[_Union[_progress_pb2.Progress, _Mapping]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., chunk: _Optional[_Union[_layers_pb2.LayerChunk, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+    def __init__(self, queued: _Optional[_Union[_progress_pb2.Queued, _Mapping]] = ..., progress: _Optional[_Union[_progress_pb2.Progress, _Mapping]] = ..., preview: _Optional[_Union[Preview, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., chunk: _Optional[_Union[_layers_pb2.LayerChunk, _Mapping]] = ..., tile: _Optional[_Union[Tile, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...

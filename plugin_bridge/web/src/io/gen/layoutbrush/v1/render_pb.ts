@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ChannelOrder, Encoding, Layer, LayerChunk } from "./layers_pb";
+import type { Bounds, ChannelOrder, Encoding, Layer, LayerChunk } from "./layers_pb";
 import { file_layoutbrush_v1_layers } from "./layers_pb";
 import type { Progress, Queued } from "./progress_pb";
 import { file_layoutbrush_v1_progress } from "./progress_pb";
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file layoutbrush/v1/render.proto.
  */
 export const file_layoutbrush_v1_render: GenFile = /*@__PURE__*/
-  fileDesc("ChtsYXlvdXRicnVzaC92MS9yZW5kZXIucHJvdG8SDmxheW91dGJydXNoLnYxIngKDVJlbmRlclJlcXVlc3QSEwoLZG9jdW1lbnRfaWQYASABKAkSIgoEZWRpdBgCIAEoCzIULmxheW91dGJydXNoLnYxLkVkaXQSLgoHb3B0aW9ucxgDIAEoCzIdLmxheW91dGJydXNoLnYxLlJlbmRlck9wdGlvbnMiiAIKBEVkaXQSKgoJbGFiZWxfbWFwGAEgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXJIABIpCgV0aWxlcxgCIAEoCzIYLmxheW91dGJydXNoLnYxLlRpbGVFZGl0SAASIwoEbWFzaxgDIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyEikKCG1hc2tfdXNlGAQgASgOMhcubGF5b3V0YnJ1c2gudjEuTWFza1VzZRImCgdleGNsdWRlGAUgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXISJwoHc291cmNlcxgGIAMoCzIWLmxheW91dGJydXNoLnYxLlNvdXJjZUIICgZsYXlvdXQiRwoIVGlsZUVkaXQSFQoNYmFzZV9yZXZpc2lvbhgBIAEoBBIkCgV0aWxlcxgCIAMoCzIVLmxheW91dGJydXNoLnYxLkxheWVyIpcBCgZTb3VyY2USEgoIbGFiZWxfaWQYASABKA1IABInCgZyZWdpb24YAiABKAsyFS5sYXlvdXRicnVzaC52MS5MYXllckgAEhQKDHJlZmVyZW5jZV9pZBgDIAEoCRIcCg9zb3VyY2VfbGFiZWxfaWQYBCABKA1IAYgBAUIICgZ0YXJnZXRCEgoQX3NvdXJjZV9sYWJlbF9pZCLzAQoNUmVuZGVyT3B0aW9ucxIMCgRzZWVkGAEgASgNEhEKBGdyb3cYAiABKAJIAIgBARIWCg53YXJwZWRfcHJldmlldxgDIAEoCBIWCg5jb2Fyc2VfcHJldmlldxgEIAEoCBIUCgxwcmV2aWV3X3NpZGUYBSABKA0SKgoIZW5jb2RpbmcYBiABKA4yGC5sYXlvdXRicnVzaC52MS5FbmNvZGluZxIzCg1jaGFubmVsX29yZGVyGAcgASgOMhwubGF5b3V0YnJ1c2gudjEuQ2hhbm5lbE9yZGVyEhEKCXN1cGVyc2VkZRgIIAEoCEIHCgVfZ3JvdyJaCgdQcmV2aWV3EikKBGtpbmQYASABKA4yGy5sYXlvdXRicnVzaC52MS5QcmV2aWV3S2luZBIkCgVsYXllchgCIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyInwKBlJlc3VsdBIkCgVsYXllchgBIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyEiMKBG1hc2sYAiABKAsyFS5sYXlvdXRicnVzaC52MS5MYXllchInCgd0aW1pbmdzGAMgAygLMhYubGF5b3V0YnJ1c2gudjEuVGltaW5nIi0KBlRpbWluZxINCgVzdGFnZRgBIAEoCRIUCgxtaWxsaXNlY29uZHMYAiABKAIihgIKDlJlbmRlclJlc3BvbnNlEigKBnF1ZXVlZBgBIAEoCzIWLmxheW91dGJydXNoLnYxLlF1ZXVlZEgAEiwKCHByb2dyZXNzGAIgASgLMhgubGF5b3V0YnJ1c2gudjEuUHJvZ3Jlc3NIABIqCgdwcmV2aWV3GAMgASgLMhcubGF5b3V0YnJ1c2gudjEuUHJldmlld0gAEigKBnJlc3VsdBgEIAEoCzIWLmxheW91dGJydXNoLnYxLlJlc3VsdEgAEisKBWNodW5rGAUgASgLMhoubGF5b3V0YnJ1c2gudjEuTGF5ZXJDaHVua0gAEhAKCHJldmlzaW9uGAYgASgEQgcKBWV2ZW50Kk0KB01hc2tVc2USGAoUTUFTS19VU0VfVU5TUEVDSUZJRUQQABIUChBNQVNLX1VTRV9SRVBMQUNFEAESEgoOTUFTS19VU0VfQk9VTkQQAipdCgtQcmV2aWV3S2luZBIcChhQUkVWSUVXX0tJTkRfVU5TUEVDSUZJRUQQABIXChNQUkVWSUVXX0tJTkRfV0FSUEVEEAESFwoTUFJFVklFV19LSU5EX0NPQVJTRRACYgZwcm90bzM", [file_layoutbrush_v1_layers, file_layoutbrush_v1_progress]);
+  fileDesc("ChtsYXlvdXRicnVzaC92MS9yZW5kZXIucHJvdG8SDmxheW91dGJydXNoLnYxIngKDVJlbmRlclJlcXVlc3QSEwoLZG9jdW1lbnRfaWQYASABKAkSIgoEZWRpdBgCIAEoCzIULmxheW91dGJydXNoLnYxLkVkaXQSLgoHb3B0aW9ucxgDIAEoCzIdLmxheW91dGJydXNoLnYxLlJlbmRlck9wdGlvbnMiiAIKBEVkaXQSKgoJbGFiZWxfbWFwGAEgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXJIABIpCgV0aWxlcxgCIAEoCzIYLmxheW91dGJydXNoLnYxLlRpbGVFZGl0SAASIwoEbWFzaxgDIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyEikKCG1hc2tfdXNlGAQgASgOMhcubGF5b3V0YnJ1c2gudjEuTWFza1VzZRImCgdleGNsdWRlGAUgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXISJwoHc291cmNlcxgGIAMoCzIWLmxheW91dGJydXNoLnYxLlNvdXJjZUIICgZsYXlvdXQiRwoIVGlsZUVkaXQSFQoNYmFzZV9yZXZpc2lvbhgBIAEoBBIkCgV0aWxlcxgCIAMoCzIVLmxheW91dGJydXNoLnYxLkxheWVyIuwBCgZTb3VyY2USEgoIbGFiZWxfaWQYASABKA1IABInCgZyZWdpb24YAiABKAsyFS5sYXlvdXRicnVzaC52MS5MYXllckgAEhQKDHJlZmVyZW5jZV9pZBgDIAEoCRIcCg9zb3VyY2VfbGFiZWxfaWQYBCABKA1IAYgBARIsCg1zb3VyY2VfcmVnaW9uGAUgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXISJQoFcGxhY2UYBiABKAsyFi5sYXlvdXRicnVzaC52MS5Cb3VuZHNCCAoGdGFyZ2V0QhIKEF9zb3VyY2VfbGFiZWxfaWQiggIKDVJlbmRlck9wdGlvbnMSDAoEc2VlZBgBIAEoDRIRCgRncm93GAIgASgCSACIAQESFgoOd2FycGVkX3ByZXZpZXcYAyABKAgSFgoOY29hcnNlX3ByZXZpZXcYBCABKAgSFAoMcHJldmlld19zaWRlGAUgASgNEioKCGVuY29kaW5nGAYgASgOMhgubGF5b3V0YnJ1c2gudjEuRW5jb2RpbmcSMwoNY2hhbm5lbF9vcmRlchgHIAEoDjIcLmxheW91dGJydXNoLnYxLkNoYW5uZWxPcmRlchIRCglzdXBlcnNlZGUYCCABKAgSDQoFdGlsZXMYCSABKAhCBwoFX2dyb3ciWgoHUHJldmlldxIpCgRraW5kGAEgASgOMhsubGF5b3V0YnJ1c2gudjEuUHJldmlld0tpbmQSJAoFbGF5ZXIYAiABKAsyFS5sYXlvdXRicnVzaC52MS5MYXllciJRCgRUaWxlEiQKBWxheWVyGAEgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXISIwoEbWFzaxgCIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyInwKBlJlc3VsdBIkCgVsYXllchgBIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyEiMKBG1hc2sYAiABKAsyFS5sYXlvdXRicnVzaC52MS5MYXllchInCgd0aW1pbmdzGAMgAygLMhYubGF5b3V0YnJ1c2gudjEuVGltaW5nIi0KBlRpbWluZxINCgVzdGFnZRgBIAEoCRIUCgxtaWxsaXNlY29uZHMYAiABKAIirAIKDlJlbmRlclJlc3BvbnNlEigKBnF1ZXVlZBgBIAEoCzIWLmxheW91dGJydXNoLnYxLlF1ZXVlZEgAEiwKCHByb2dyZXNzGAIgASgLMhgubGF5b3V0YnJ1c2gudjEuUHJvZ3Jlc3NIABIqCgdwcmV2aWV3GAMgASgLMhcubGF5b3V0YnJ1c2gudjEuUHJldmlld0gAEigKBnJlc3VsdBgEIAEoCzIWLmxheW91dGJydXNoLnYxLlJlc3VsdEgAEisKBWNodW5rGAUgASgLMhoubGF5b3V0YnJ1c2gudjEuTGF5ZXJDaHVua0gAEiQKBHRpbGUYByABKAsyFC5sYXlvdXRicnVzaC52MS5UaWxlSAASEAoIcmV2aXNpb24YBiABKARCBwoFZXZlbnQqTQoHTWFza1VzZRIYChRNQVNLX1VTRV9VTlNQRUNJRklFRBAAEhQKEE1BU0tfVVNFX1JFUExBQ0UQARISCg5NQVNLX1VTRV9CT1VORBACKl0KC1ByZXZpZXdLaW5kEhwKGFBSRVZJRVdfS0lORF9VTlNQRUNJRklFRBAAEhcKE1BSRVZJRVdfS0lORF9XQVJQRUQQARIXChNQUkVWSUVXX0tJTkRfQ09BUlNFEAJiBnByb3RvMw", [file_layoutbrush_v1_layers, file_layoutbrush_v1_progress]);
 
 /**
  * @generated from message layoutbrush.v1.RenderRequest
@@ -96,7 +96,8 @@ export type Edit = Message<"layoutbrush.v1.Edit"> & {
   exclude?: Layer | undefined;
 
   /**
-   * Which photo each label or region draws from; what isn't named draws from the document's own photo. Up to 64.
+   * Which photo each label or region draws from; what isn't named draws from the document's own photo. Up to 64, with up
+   * to 16 references among them.
    *
    * @generated from field: repeated layoutbrush.v1.Source sources = 6;
    */
@@ -141,7 +142,8 @@ export const TileEditSchema: GenMessage<TileEdit> = /*@__PURE__*/
   messageDesc(file_layoutbrush_v1_render, 2);
 
 /**
- * Where the texture of one label or region comes from.
+ * Where the texture of one label or region comes from. What it fills is always part of the mask, whether its label
+ * changes or not; where sources overlap, the later one fills.
  *
  * @generated from message layoutbrush.v1.Source
  */
@@ -180,6 +182,22 @@ export type Source = Message<"layoutbrush.v1.Source"> & {
    * @generated from field: optional uint32 source_label_id = 4;
    */
   sourceLabelId?: number | undefined;
+
+  /**
+   * Only this part of the reference is drawn from: kind MASK, in the reference's own coordinates. Left out: all of it.
+   *
+   * @generated from field: layoutbrush.v1.Layer source_region = 5;
+   */
+  sourceRegion?: Layer | undefined;
+
+  /**
+   * Where the whole reference lies when it is stretched over the document's photo, in that photo's coordinates; may
+   * reach beyond it. What is drawn keeps that place and scale: so a thing is put in whole. Left out: the server chooses.
+   * Not for the document's own photo.
+   *
+   * @generated from field: layoutbrush.v1.Bounds place = 6;
+   */
+  place?: Bounds | undefined;
 };
 
 /**
@@ -251,6 +269,14 @@ export type RenderOptions = Message<"layoutbrush.v1.RenderOptions"> & {
    * @generated from field: bool supersede = 8;
    */
   supersede: boolean;
+
+  /**
+   * Send the result in tiles, each as soon as it is done: for large pictures. A server that doesn't know tiles sends the
+   * result whole.
+   *
+   * @generated from field: bool tiles = 9;
+   */
+  tiles: boolean;
 };
 
 /**
@@ -285,7 +311,37 @@ export const PreviewSchema: GenMessage<Preview> = /*@__PURE__*/
   messageDesc(file_layoutbrush_v1_render, 5);
 
 /**
+ * A finished part of the result. The tiles of a render cover the result's bounds, each pixel once, in any order; all come
+ * before the result.
+ *
+ * @generated from message layoutbrush.v1.Tile
+ */
+export type Tile = Message<"layoutbrush.v1.Tile"> & {
+  /**
+   * As Result.layer, at the tile's own bounds.
+   *
+   * @generated from field: layoutbrush.v1.Layer layer = 1;
+   */
+  layer?: Layer | undefined;
+
+  /**
+   * As Result.mask, same bounds.
+   *
+   * @generated from field: layoutbrush.v1.Layer mask = 2;
+   */
+  mask?: Layer | undefined;
+};
+
+/**
+ * Describes the message layoutbrush.v1.Tile.
+ * Use `create(TileSchema)` to create a new message.
+ */
+export const TileSchema: GenMessage<Tile> = /*@__PURE__*/
+  messageDesc(file_layoutbrush_v1_render, 6);
+
+/**
  * The result. Paste `layer` at its bounds through `mask`; every pixel of it outside the mask is the photo's own (as 8 bit).
+ * Where tiles came, both layers have their bounds and no data (data_size 0).
  *
  * @generated from message layoutbrush.v1.Result
  */
@@ -317,7 +373,7 @@ export type Result = Message<"layoutbrush.v1.Result"> & {
  * Use `create(ResultSchema)` to create a new message.
  */
 export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
-  messageDesc(file_layoutbrush_v1_render, 6);
+  messageDesc(file_layoutbrush_v1_render, 7);
 
 /**
  * @generated from message layoutbrush.v1.Timing
@@ -343,11 +399,11 @@ export type Timing = Message<"layoutbrush.v1.Timing"> & {
  * Use `create(TimingSchema)` to create a new message.
  */
 export const TimingSchema: GenMessage<Timing> = /*@__PURE__*/
-  messageDesc(file_layoutbrush_v1_render, 7);
+  messageDesc(file_layoutbrush_v1_render, 8);
 
 /**
- * The stream of one render: queued once or more, progress and previews as asked for, the result last; the chunks of a
- * large layer follow the event that announces it.
+ * The stream of one render: queued once or more, progress, previews and tiles as asked for, the result last; the chunks
+ * of a large layer follow the event that announces it.
  * Ending the call (cancel, deadline, lost connection) ends the work at its next step.
  *
  * @generated from message layoutbrush.v1.RenderResponse
@@ -386,6 +442,14 @@ export type RenderResponse = Message<"layoutbrush.v1.RenderResponse"> & {
      */
     value: LayerChunk;
     case: "chunk";
+  } | {
+    /**
+     * Where RenderOptions.tiles asks for them.
+     *
+     * @generated from field: layoutbrush.v1.Tile tile = 7;
+     */
+    value: Tile;
+    case: "tile";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -401,7 +465,7 @@ export type RenderResponse = Message<"layoutbrush.v1.RenderResponse"> & {
  * Use `create(RenderResponseSchema)` to create a new message.
  */
 export const RenderResponseSchema: GenMessage<RenderResponse> = /*@__PURE__*/
-  messageDesc(file_layoutbrush_v1_render, 8);
+  messageDesc(file_layoutbrush_v1_render, 9);
 
 /**
  * What a given mask means.
