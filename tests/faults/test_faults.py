@@ -211,6 +211,25 @@ def test_latest_wins(bench: Any) -> None:
     assert list(third)[-1].HasField("result")
 
 
+def test_an_older_edit_that_takes_longer_to_read_supersedes_no_newer_one(bench: Any) -> None:
+    at = bench(ScriptedEditor(hold=threading.Event()))
+    with at.server.running.core.store.use(at.document) as document:
+        at.server.on_loop(document.editing.acquire)  # edits that arrive wait here to be read
+        older = at.start(supersede=True)
+        at.until(lambda: at.working == 1)
+        newer = at.start(supersede=True)
+        at.until(lambda: at.waiting == 1)
+
+        async def release() -> None:
+            document.editing.release()
+
+        at.server.on_loop(release)
+    failed = failure(older)
+    assert failed.code() is grpc.StatusCode.ABORTED
+    at.editor.hold.set()
+    assert list(newer)[-1].HasField("result")
+
+
 def test_an_invalid_edit_supersedes_nothing(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     first = at.start()

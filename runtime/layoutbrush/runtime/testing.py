@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,6 +166,19 @@ class ServerThread:
         """Begin to drain, as SIGTERM does; returns at once."""
         if self._loop is not None and self.running is not None:
             asyncio.run_coroutine_threadsafe(self.running.drain(seconds), self._loop)
+
+    def on_loop(self, act: Callable[[], Awaitable[object]]) -> None:
+        """Run a coroutine function on the server's event loop, to its end.
+
+        Raises:
+            TimeoutError: it took more than 30 seconds.
+        """
+
+        async def run() -> None:
+            await act()
+
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(run(), self._loop).result(30.0)
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

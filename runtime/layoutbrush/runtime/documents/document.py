@@ -47,10 +47,11 @@ class Document:
         self.users = 0
         self.layers: dict[LayerKey, Decoded] = {}
         self.uploads: dict[LayerKey, Upload] = {}
-        self.running: set[Running] = set()
+        self.running: dict[Running, None] = {}  # in the order of their arrival
         self.editing = asyncio.Lock()  # edits of the label map are applied one after the other
         self.revision = 0
         self.prepared = PreparedSlot()
+        self.references: dict[str, PreparedSlot] = {}
         self._edited: tuple[int, NDArray[np.uint8]] | None = None
 
     @property
@@ -58,7 +59,11 @@ class Document:
         """Memory held, bytes: layers, unfinished uploads, cached features."""
         edited = 0 if self._edited is None else self._edited[1].nbytes
         held = sum(layer.nbytes for layer in self.layers.values())
-        return held + sum(len(upload.data) for upload in self.uploads.values()) + edited + self.prepared.nbytes
+        return held + sum(len(upload.data) for upload in self.uploads.values()) + edited + self._prepared_bytes
+
+    @property
+    def _prepared_bytes(self) -> int:
+        return self.prepared.nbytes + sum(slot.nbytes for slot in self.references.values())
 
     @property
     def photo(self) -> Decoded:
@@ -106,6 +111,13 @@ class Document:
         present = self.layers.keys() | self.uploads.keys()
         if key not in present and len(present) >= limits.max_layers:
             raise LimitExceeded(f"A document has at most {limits.max_layers} layers.", field)
+        names = {other.reference_id for other in present if other.kind.is_reference}
+        if key.kind.is_reference and key.reference_id not in names and len(names) >= limits.max_references:
+            raise LimitExceeded(f"A document has at most {limits.max_references} references.", field)
+
+    def reference(self, reference_id: str) -> PreparedSlot:
+        """The slot of what is computed once for a reference photo."""
+        return self.references.setdefault(reference_id, PreparedSlot())
 
     def check_size(self, header: LayerHeader, decoded: Decoded) -> None:
         """Check a decoded layer against those that are there.
@@ -142,6 +154,8 @@ class Document:
         self.uploads.pop(key, None)
         if key in (PHOTO, LABEL_MAP):
             self.prepared = PreparedSlot()
+        if key.kind.is_reference:
+            self.references.pop(key.reference_id, None)
         if key.kind in (LayerKind.LABEL_MAP, LayerKind.EDITED_LABEL_MAP):
             self._edited = None
 
@@ -179,8 +193,9 @@ class Document:
         self._edited = (self.revision, edited)
         return self.revision
 
-    def stop_all(self, reason: Callable[[], LayoutbrushError], but: Running | None = None) -> None:
-        """End every render, waiting or at work, except `but`."""
+    def stop_all(self, reason: Callable[[], LayoutbrushError], before: Running | None = None) -> None:
+        """End every render, waiting or at work; with `before`, those that arrived before it."""
         for running in tuple(self.running):
-            if running is not but:
-                running.stop(reason())
+            if running is before:
+                return
+            running.stop(reason())

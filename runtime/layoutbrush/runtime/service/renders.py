@@ -93,11 +93,11 @@ class Renders:
     def _job(self, document: Document, deadline: float) -> Iterator[Job[_Step]]:
         """A job in the queue that the document knows of, so that it can be superseded or closed."""
         with Job[_Step](self._workers, self._admission, deadline) as job:
-            document.running.add(job)
+            document.running[job] = None
             try:
                 yield job
             finally:
-                document.running.discard(job)
+                document.running.pop(job, None)
 
     def _edit_work(
         self,
