@@ -102,6 +102,13 @@ from layoutbrush.v1.polling_pb2 import (
     StartRenderRequest,
     StartRenderResponse,
 )
+from layoutbrush.v1.references_pb2 import (
+    FetchReferenceRequest,
+    FetchReferenceResponse,
+    FindReferencesRequest,
+    FindReferencesResponse,
+    FoundReference,
+)
 from layoutbrush.v1.service_pb2_grpc import (
     LayoutbrushServiceServicer,
     LayoutbrushServiceStub,
@@ -142,6 +149,11 @@ __all__ = [
     "Encoding",
     "EngineInfo",
     "Extent",
+    "FetchReferenceRequest",
+    "FetchReferenceResponse",
+    "FindReferencesRequest",
+    "FindReferencesResponse",
+    "FoundReference",
     "GenerateDraftsRequest",
     "GenerateDraftsResponse",
     "GetServerInfoRequest",

@@ -93,13 +93,15 @@ class EngineInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., active: _Optional[bool] = ..., note: _Optional[str] = ...) -> None: ...
 
 class Capabilities(_message.Message):
-    __slots__ = ("references", "drafts", "segmentation", "polling")
+    __slots__ = ("references", "drafts", "segmentation", "polling", "found_references")
     REFERENCES_FIELD_NUMBER: _ClassVar[int]
     DRAFTS_FIELD_NUMBER: _ClassVar[int]
     SEGMENTATION_FIELD_NUMBER: _ClassVar[int]
     POLLING_FIELD_NUMBER: _ClassVar[int]
+    FOUND_REFERENCES_FIELD_NUMBER: _ClassVar[int]
     references: bool
     drafts: bool
     segmentation: bool
     polling: bool
-    def __init__(self, references: _Optional[bool] = ..., drafts: _Optional[bool] = ..., segmentation: _Optional[bool] = ..., polling: _Optional[bool] = ...) -> None: ...
+    found_references: bool
+    def __init__(self, references: _Optional[bool] = ..., drafts: _Optional[bool] = ..., segmentation: _Optional[bool] = ..., polling: _Optional[bool] = ..., found_references: _Optional[bool] = ...) -> None: ...

@@ -26,16 +26,17 @@ from layoutbrush.v1 import documents_pb2 as layoutbrush_dot_v1_dot_documents__pb
 from layoutbrush.v1 import drafts_pb2 as layoutbrush_dot_v1_dot_drafts__pb2
 from layoutbrush.v1 import info_pb2 as layoutbrush_dot_v1_dot_info__pb2
 from layoutbrush.v1 import polling_pb2 as layoutbrush_dot_v1_dot_polling__pb2
+from layoutbrush.v1 import references_pb2 as layoutbrush_dot_v1_dot_references__pb2
 from layoutbrush.v1 import render_pb2 as layoutbrush_dot_v1_dot_render__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clayoutbrush/v1/service.proto\x12\x0elayoutbrush.v1\x1a\x1elayoutbrush/v1/documents.proto\x1a\x1blayoutbrush/v1/drafts.proto\x1a\x19layoutbrush/v1/info.proto\x1a\x1clayoutbrush/v1/polling.proto\x1a\x1blayoutbrush/v1/render.proto2\x87\x07\n\x12LayoutbrushService\x12\\\n\rGetServerInfo\x12$.layoutbrush.v1.GetServerInfoRequest\x1a%.layoutbrush.v1.GetServerInfoResponse\x12Y\n\x0cOpenDocument\x12#.layoutbrush.v1.OpenDocumentRequest\x1a$.layoutbrush.v1.OpenDocumentResponse\x12V\n\x0bUploadLayer\x12\".layoutbrush.v1.UploadLayerRequest\x1a#.layoutbrush.v1.UploadLayerResponse\x12L\n\x07Segment\x12\x1e.layoutbrush.v1.SegmentRequest\x1a\x1f.layoutbrush.v1.SegmentResponse0\x01\x12I\n\x06Render\x12\x1d.layoutbrush.v1.RenderRequest\x1a\x1e.layoutbrush.v1.RenderResponse0\x01\x12\\\n\rCloseDocument\x12$.layoutbrush.v1.CloseDocumentRequest\x1a%.layoutbrush.v1.CloseDocumentResponse\x12\x61\n\x0eGenerateDrafts\x12%.layoutbrush.v1.GenerateDraftsRequest\x1a&.layoutbrush.v1.GenerateDraftsResponse0\x01\x12V\n\x0bStartRender\x12\".layoutbrush.v1.StartRenderRequest\x1a#.layoutbrush.v1.StartRenderResponse\x12S\n\nPollRender\x12!.layoutbrush.v1.PollRenderRequest\x1a\".layoutbrush.v1.PollRenderResponse\x12Y\n\x0c\x43\x61ncelRender\x12#.layoutbrush.v1.CancelRenderRequest\x1a$.layoutbrush.v1.CancelRenderResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1clayoutbrush/v1/service.proto\x12\x0elayoutbrush.v1\x1a\x1elayoutbrush/v1/documents.proto\x1a\x1blayoutbrush/v1/drafts.proto\x1a\x19layoutbrush/v1/info.proto\x1a\x1clayoutbrush/v1/polling.proto\x1a\x1flayoutbrush/v1/references.proto\x1a\x1blayoutbrush/v1/render.proto2\xcb\x08\n\x12LayoutbrushService\x12\\\n\rGetServerInfo\x12$.layoutbrush.v1.GetServerInfoRequest\x1a%.layoutbrush.v1.GetServerInfoResponse\x12Y\n\x0cOpenDocument\x12#.layoutbrush.v1.OpenDocumentRequest\x1a$.layoutbrush.v1.OpenDocumentResponse\x12V\n\x0bUploadLayer\x12\".layoutbrush.v1.UploadLayerRequest\x1a#.layoutbrush.v1.UploadLayerResponse\x12L\n\x07Segment\x12\x1e.layoutbrush.v1.SegmentRequest\x1a\x1f.layoutbrush.v1.SegmentResponse0\x01\x12I\n\x06Render\x12\x1d.layoutbrush.v1.RenderRequest\x1a\x1e.layoutbrush.v1.RenderResponse0\x01\x12\\\n\rCloseDocument\x12$.layoutbrush.v1.CloseDocumentRequest\x1a%.layoutbrush.v1.CloseDocumentResponse\x12\x61\n\x0eGenerateDrafts\x12%.layoutbrush.v1.GenerateDraftsRequest\x1a&.layoutbrush.v1.GenerateDraftsResponse0\x01\x12V\n\x0bStartRender\x12\".layoutbrush.v1.StartRenderRequest\x1a#.layoutbrush.v1.StartRenderResponse\x12S\n\nPollRender\x12!.layoutbrush.v1.PollRenderRequest\x1a\".layoutbrush.v1.PollRenderResponse\x12Y\n\x0c\x43\x61ncelRender\x12#.layoutbrush.v1.CancelRenderRequest\x1a$.layoutbrush.v1.CancelRenderResponse\x12_\n\x0e\x46indReferences\x12%.layoutbrush.v1.FindReferencesRequest\x1a&.layoutbrush.v1.FindReferencesResponse\x12\x61\n\x0e\x46\x65tchReference\x12%.layoutbrush.v1.FetchReferenceRequest\x1a&.layoutbrush.v1.FetchReferenceResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'layoutbrush.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LAYOUTBRUSHSERVICE']._serialized_start=196
-  _globals['_LAYOUTBRUSHSERVICE']._serialized_end=1099
+  _globals['_LAYOUTBRUSHSERVICE']._serialized_start=229
+  _globals['_LAYOUTBRUSHSERVICE']._serialized_end=1328
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from layoutbrush.v1 import documents_pb2 as layoutbrush_dot_v1_dot_documents__pb
 from layoutbrush.v1 import drafts_pb2 as layoutbrush_dot_v1_dot_drafts__pb2
 from layoutbrush.v1 import info_pb2 as layoutbrush_dot_v1_dot_info__pb2
 from layoutbrush.v1 import polling_pb2 as layoutbrush_dot_v1_dot_polling__pb2
+from layoutbrush.v1 import references_pb2 as layoutbrush_dot_v1_dot_references__pb2
 from layoutbrush.v1 import render_pb2 as layoutbrush_dot_v1_dot_render__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -88,6 +89,16 @@ class LayoutbrushServiceStub:
                 request_serializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderRequest.SerializeToString,
                 response_deserializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderResponse.FromString,
                 _registered_method=True)
+        self.FindReferences = channel.unary_unary(
+                '/layoutbrush.v1.LayoutbrushService/FindReferences',
+                request_serializer=layoutbrush_dot_v1_dot_references__pb2.FindReferencesRequest.SerializeToString,
+                response_deserializer=layoutbrush_dot_v1_dot_references__pb2.FindReferencesResponse.FromString,
+                _registered_method=True)
+        self.FetchReference = channel.unary_stream(
+                '/layoutbrush.v1.LayoutbrushService/FetchReference',
+                request_serializer=layoutbrush_dot_v1_dot_references__pb2.FetchReferenceRequest.SerializeToString,
+                response_deserializer=layoutbrush_dot_v1_dot_references__pb2.FetchReferenceResponse.FromString,
+                _registered_method=True)
 
 
 class LayoutbrushServiceServicer:
@@ -163,6 +174,20 @@ class LayoutbrushServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindReferences(self, request, context):
+        """Ranks the photos of the server's folder by likeness.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchReference(self, request, context):
+        """Hands out one of them with its label map.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LayoutbrushServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +240,16 @@ def add_LayoutbrushServiceServicer_to_server(servicer, server):
                     servicer.CancelRender,
                     request_deserializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderRequest.FromString,
                     response_serializer=layoutbrush_dot_v1_dot_polling__pb2.CancelRenderResponse.SerializeToString,
+            ),
+            'FindReferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindReferences,
+                    request_deserializer=layoutbrush_dot_v1_dot_references__pb2.FindReferencesRequest.FromString,
+                    response_serializer=layoutbrush_dot_v1_dot_references__pb2.FindReferencesResponse.SerializeToString,
+            ),
+            'FetchReference': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchReference,
+                    request_deserializer=layoutbrush_dot_v1_dot_references__pb2.FetchReferenceRequest.FromString,
+                    response_serializer=layoutbrush_dot_v1_dot_references__pb2.FetchReferenceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,6 +522,60 @@ class LayoutbrushService:
             '/layoutbrush.v1.LayoutbrushService/CancelRender',
             layoutbrush_dot_v1_dot_polling__pb2.CancelRenderRequest.SerializeToString,
             layoutbrush_dot_v1_dot_polling__pb2.CancelRenderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindReferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/layoutbrush.v1.LayoutbrushService/FindReferences',
+            layoutbrush_dot_v1_dot_references__pb2.FindReferencesRequest.SerializeToString,
+            layoutbrush_dot_v1_dot_references__pb2.FindReferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/layoutbrush.v1.LayoutbrushService/FetchReference',
+            layoutbrush_dot_v1_dot_references__pb2.FetchReferenceRequest.SerializeToString,
+            layoutbrush_dot_v1_dot_references__pb2.FetchReferenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

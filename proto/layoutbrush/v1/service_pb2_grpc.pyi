@@ -11,6 +11,7 @@ from layoutbrush.v1 import documents_pb2
 from layoutbrush.v1 import drafts_pb2
 from layoutbrush.v1 import info_pb2
 from layoutbrush.v1 import polling_pb2
+from layoutbrush.v1 import references_pb2
 from layoutbrush.v1 import render_pb2
 
 class LayoutbrushServiceStub:
@@ -25,6 +26,8 @@ class LayoutbrushServiceStub:
     StartRender: grpc.UnaryUnaryMultiCallable[polling_pb2.StartRenderRequest, polling_pb2.StartRenderResponse]
     PollRender: grpc.UnaryUnaryMultiCallable[polling_pb2.PollRenderRequest, polling_pb2.PollRenderResponse]
     CancelRender: grpc.UnaryUnaryMultiCallable[polling_pb2.CancelRenderRequest, polling_pb2.CancelRenderResponse]
+    FindReferences: grpc.UnaryUnaryMultiCallable[references_pb2.FindReferencesRequest, references_pb2.FindReferencesResponse]
+    FetchReference: grpc.UnaryStreamMultiCallable[references_pb2.FetchReferenceRequest, references_pb2.FetchReferenceResponse]
 
 class LayoutbrushServiceAsyncStub:
     """Exists for type checkers only: what LayoutbrushServiceStub is on a grpc.aio channel."""
@@ -39,6 +42,8 @@ class LayoutbrushServiceAsyncStub:
     StartRender: grpc.aio.UnaryUnaryMultiCallable[polling_pb2.StartRenderRequest, polling_pb2.StartRenderResponse]
     PollRender: grpc.aio.UnaryUnaryMultiCallable[polling_pb2.PollRenderRequest, polling_pb2.PollRenderResponse]
     CancelRender: grpc.aio.UnaryUnaryMultiCallable[polling_pb2.CancelRenderRequest, polling_pb2.CancelRenderResponse]
+    FindReferences: grpc.aio.UnaryUnaryMultiCallable[references_pb2.FindReferencesRequest, references_pb2.FindReferencesResponse]
+    FetchReference: grpc.aio.UnaryStreamMultiCallable[references_pb2.FetchReferenceRequest, references_pb2.FetchReferenceResponse]
 
 class LayoutbrushServiceServicer:
     def GetServerInfo(self, request: info_pb2.GetServerInfoRequest, context: Any) -> Any: ...  # info_pb2.GetServerInfoResponse
@@ -51,5 +56,7 @@ class LayoutbrushServiceServicer:
     def StartRender(self, request: polling_pb2.StartRenderRequest, context: Any) -> Any: ...  # polling_pb2.StartRenderResponse
     def PollRender(self, request: polling_pb2.PollRenderRequest, context: Any) -> Any: ...  # polling_pb2.PollRenderResponse
     def CancelRender(self, request: polling_pb2.CancelRenderRequest, context: Any) -> Any: ...  # polling_pb2.CancelRenderResponse
+    def FindReferences(self, request: references_pb2.FindReferencesRequest, context: Any) -> Any: ...  # references_pb2.FindReferencesResponse
+    def FetchReference(self, request: references_pb2.FetchReferenceRequest, context: Any) -> Any: ...  # references_pb2.FetchReferenceResponse
 
 def add_LayoutbrushServiceServicer_to_server(servicer: LayoutbrushServiceServicer, server: grpc.Server | grpc.aio.Server) -> None: ...

@@ -28,6 +28,8 @@ import type { GetServerInfoRequestSchema, GetServerInfoResponseSchema } from "./
 import { file_layoutbrush_v1_info } from "./info_pb";
 import type { CancelRenderRequestSchema, CancelRenderResponseSchema, PollRenderRequestSchema, PollRenderResponseSchema, StartRenderRequestSchema, StartRenderResponseSchema } from "./polling_pb";
 import { file_layoutbrush_v1_polling } from "./polling_pb";
+import type { FetchReferenceRequestSchema, FetchReferenceResponseSchema, FindReferencesRequestSchema, FindReferencesResponseSchema } from "./references_pb";
+import { file_layoutbrush_v1_references } from "./references_pb";
 import type { RenderRequestSchema, RenderResponseSchema } from "./render_pb";
 import { file_layoutbrush_v1_render } from "./render_pb";
 
@@ -35,7 +37,7 @@ import { file_layoutbrush_v1_render } from "./render_pb";
  * Describes the file layoutbrush/v1/service.proto.
  */
 export const file_layoutbrush_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxsYXlvdXRicnVzaC92MS9zZXJ2aWNlLnByb3RvEg5sYXlvdXRicnVzaC52MTKHBwoSTGF5b3V0YnJ1c2hTZXJ2aWNlElwKDUdldFNlcnZlckluZm8SJC5sYXlvdXRicnVzaC52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBolLmxheW91dGJydXNoLnYxLkdldFNlcnZlckluZm9SZXNwb25zZRJZCgxPcGVuRG9jdW1lbnQSIy5sYXlvdXRicnVzaC52MS5PcGVuRG9jdW1lbnRSZXF1ZXN0GiQubGF5b3V0YnJ1c2gudjEuT3BlbkRvY3VtZW50UmVzcG9uc2USVgoLVXBsb2FkTGF5ZXISIi5sYXlvdXRicnVzaC52MS5VcGxvYWRMYXllclJlcXVlc3QaIy5sYXlvdXRicnVzaC52MS5VcGxvYWRMYXllclJlc3BvbnNlEkwKB1NlZ21lbnQSHi5sYXlvdXRicnVzaC52MS5TZWdtZW50UmVxdWVzdBofLmxheW91dGJydXNoLnYxLlNlZ21lbnRSZXNwb25zZTABEkkKBlJlbmRlchIdLmxheW91dGJydXNoLnYxLlJlbmRlclJlcXVlc3QaHi5sYXlvdXRicnVzaC52MS5SZW5kZXJSZXNwb25zZTABElwKDUNsb3NlRG9jdW1lbnQSJC5sYXlvdXRicnVzaC52MS5DbG9zZURvY3VtZW50UmVxdWVzdBolLmxheW91dGJydXNoLnYxLkNsb3NlRG9jdW1lbnRSZXNwb25zZRJhCg5HZW5lcmF0ZURyYWZ0cxIlLmxheW91dGJydXNoLnYxLkdlbmVyYXRlRHJhZnRzUmVxdWVzdBomLmxheW91dGJydXNoLnYxLkdlbmVyYXRlRHJhZnRzUmVzcG9uc2UwARJWCgtTdGFydFJlbmRlchIiLmxheW91dGJydXNoLnYxLlN0YXJ0UmVuZGVyUmVxdWVzdBojLmxheW91dGJydXNoLnYxLlN0YXJ0UmVuZGVyUmVzcG9uc2USUwoKUG9sbFJlbmRlchIhLmxheW91dGJydXNoLnYxLlBvbGxSZW5kZXJSZXF1ZXN0GiIubGF5b3V0YnJ1c2gudjEuUG9sbFJlbmRlclJlc3BvbnNlElkKDENhbmNlbFJlbmRlchIjLmxheW91dGJydXNoLnYxLkNhbmNlbFJlbmRlclJlcXVlc3QaJC5sYXlvdXRicnVzaC52MS5DYW5jZWxSZW5kZXJSZXNwb25zZWIGcHJvdG8z", [file_layoutbrush_v1_documents, file_layoutbrush_v1_drafts, file_layoutbrush_v1_info, file_layoutbrush_v1_polling, file_layoutbrush_v1_render]);
+  fileDesc("ChxsYXlvdXRicnVzaC92MS9zZXJ2aWNlLnByb3RvEg5sYXlvdXRicnVzaC52MTLLCAoSTGF5b3V0YnJ1c2hTZXJ2aWNlElwKDUdldFNlcnZlckluZm8SJC5sYXlvdXRicnVzaC52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBolLmxheW91dGJydXNoLnYxLkdldFNlcnZlckluZm9SZXNwb25zZRJZCgxPcGVuRG9jdW1lbnQSIy5sYXlvdXRicnVzaC52MS5PcGVuRG9jdW1lbnRSZXF1ZXN0GiQubGF5b3V0YnJ1c2gudjEuT3BlbkRvY3VtZW50UmVzcG9uc2USVgoLVXBsb2FkTGF5ZXISIi5sYXlvdXRicnVzaC52MS5VcGxvYWRMYXllclJlcXVlc3QaIy5sYXlvdXRicnVzaC52MS5VcGxvYWRMYXllclJlc3BvbnNlEkwKB1NlZ21lbnQSHi5sYXlvdXRicnVzaC52MS5TZWdtZW50UmVxdWVzdBofLmxheW91dGJydXNoLnYxLlNlZ21lbnRSZXNwb25zZTABEkkKBlJlbmRlchIdLmxheW91dGJydXNoLnYxLlJlbmRlclJlcXVlc3QaHi5sYXlvdXRicnVzaC52MS5SZW5kZXJSZXNwb25zZTABElwKDUNsb3NlRG9jdW1lbnQSJC5sYXlvdXRicnVzaC52MS5DbG9zZURvY3VtZW50UmVxdWVzdBolLmxheW91dGJydXNoLnYxLkNsb3NlRG9jdW1lbnRSZXNwb25zZRJhCg5HZW5lcmF0ZURyYWZ0cxIlLmxheW91dGJydXNoLnYxLkdlbmVyYXRlRHJhZnRzUmVxdWVzdBomLmxheW91dGJydXNoLnYxLkdlbmVyYXRlRHJhZnRzUmVzcG9uc2UwARJWCgtTdGFydFJlbmRlchIiLmxheW91dGJydXNoLnYxLlN0YXJ0UmVuZGVyUmVxdWVzdBojLmxheW91dGJydXNoLnYxLlN0YXJ0UmVuZGVyUmVzcG9uc2USUwoKUG9sbFJlbmRlchIhLmxheW91dGJydXNoLnYxLlBvbGxSZW5kZXJSZXF1ZXN0GiIubGF5b3V0YnJ1c2gudjEuUG9sbFJlbmRlclJlc3BvbnNlElkKDENhbmNlbFJlbmRlchIjLmxheW91dGJydXNoLnYxLkNhbmNlbFJlbmRlclJlcXVlc3QaJC5sYXlvdXRicnVzaC52MS5DYW5jZWxSZW5kZXJSZXNwb25zZRJfCg5GaW5kUmVmZXJlbmNlcxIlLmxheW91dGJydXNoLnYxLkZpbmRSZWZlcmVuY2VzUmVxdWVzdBomLmxheW91dGJydXNoLnYxLkZpbmRSZWZlcmVuY2VzUmVzcG9uc2USYQoORmV0Y2hSZWZlcmVuY2USJS5sYXlvdXRicnVzaC52MS5GZXRjaFJlZmVyZW5jZVJlcXVlc3QaJi5sYXlvdXRicnVzaC52MS5GZXRjaFJlZmVyZW5jZVJlc3BvbnNlMAFiBnByb3RvMw", [file_layoutbrush_v1_documents, file_layoutbrush_v1_drafts, file_layoutbrush_v1_info, file_layoutbrush_v1_polling, file_layoutbrush_v1_references, file_layoutbrush_v1_render]);
 
 /**
  * @generated from service layoutbrush.v1.LayoutbrushService
@@ -140,6 +142,26 @@ export const LayoutbrushService: GenService<{
     methodKind: "unary";
     input: typeof CancelRenderRequestSchema;
     output: typeof CancelRenderResponseSchema;
+  },
+  /**
+   * Ranks the photos of the server's folder by likeness.
+   *
+   * @generated from rpc layoutbrush.v1.LayoutbrushService.FindReferences
+   */
+  findReferences: {
+    methodKind: "unary";
+    input: typeof FindReferencesRequestSchema;
+    output: typeof FindReferencesResponseSchema;
+  },
+  /**
+   * Hands out one of them with its label map.
+   *
+   * @generated from rpc layoutbrush.v1.LayoutbrushService.FetchReference
+   */
+  fetchReference: {
+    methodKind: "server_streaming";
+    input: typeof FetchReferenceRequestSchema;
+    output: typeof FetchReferenceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_layoutbrush_v1_service, 0);
