@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file layoutbrush/v1/drafts.proto.
  */
 export const file_layoutbrush_v1_drafts: GenFile = /*@__PURE__*/
-  fileDesc("ChtsYXlvdXRicnVzaC92MS9kcmFmdHMucHJvdG8SDmxheW91dGJydXNoLnYxIqwBChVHZW5lcmF0ZURyYWZ0c1JlcXVlc3QSJgoGZXh0ZW50GAEgASgLMhYubGF5b3V0YnJ1c2gudjEuRXh0ZW50EiIKBWJveGVzGAIgAygLMhMubGF5b3V0YnJ1c2gudjEuQm94Eg0KBWNvdW50GAMgASgNEgwKBHNlZWQYBCABKA0SKgoIZW5jb2RpbmcYBSABKA4yGC5sYXlvdXRicnVzaC52MS5FbmNvZGluZyJlCgNCb3gSDQoFbGFiZWwYASABKAkSCQoBeBgCIAEoAhIJCgF5GAMgASgCEg0KBXdpZHRoGAQgASgCEg4KBmhlaWdodBgFIAEoAhIRCgRsb29rGAYgASgNSACIAQFCBwoFX2xvb2siaAoFRHJhZnQSDQoFaW5kZXgYASABKA0SJgoHcGljdHVyZRgCIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyEigKCWxhYmVsX21hcBgDIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyIs4BChZHZW5lcmF0ZURyYWZ0c1Jlc3BvbnNlEigKBnF1ZXVlZBgBIAEoCzIWLmxheW91dGJydXNoLnYxLlF1ZXVlZEgAEiwKCHByb2dyZXNzGAIgASgLMhgubGF5b3V0YnJ1c2gudjEuUHJvZ3Jlc3NIABImCgVkcmFmdBgDIAEoCzIVLmxheW91dGJydXNoLnYxLkRyYWZ0SAASKwoFY2h1bmsYBCABKAsyGi5sYXlvdXRicnVzaC52MS5MYXllckNodW5rSABCBwoFZXZlbnRiBnByb3RvMw", [file_layoutbrush_v1_layers, file_layoutbrush_v1_progress]);
+  fileDesc("ChtsYXlvdXRicnVzaC92MS9kcmFmdHMucHJvdG8SDmxheW91dGJydXNoLnYxItsBChVHZW5lcmF0ZURyYWZ0c1JlcXVlc3QSJgoGZXh0ZW50GAEgASgLMhYubGF5b3V0YnJ1c2gudjEuRXh0ZW50EiIKBWJveGVzGAIgAygLMhMubGF5b3V0YnJ1c2gudjEuQm94Eg0KBWNvdW50GAMgASgNEgwKBHNlZWQYBCABKA0SKgoIZW5jb2RpbmcYBSABKA4yGC5sYXlvdXRicnVzaC52MS5FbmNvZGluZxItCg1sYXlvdXRfZXh0ZW50GAYgASgLMhYubGF5b3V0YnJ1c2gudjEuRXh0ZW50ImUKA0JveBINCgVsYWJlbBgBIAEoCRIJCgF4GAIgASgCEgkKAXkYAyABKAISDQoFd2lkdGgYBCABKAISDgoGaGVpZ2h0GAUgASgCEhEKBGxvb2sYBiABKA1IAIgBAUIHCgVfbG9vayJoCgVEcmFmdBINCgVpbmRleBgBIAEoDRImCgdwaWN0dXJlGAIgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXISKAoJbGFiZWxfbWFwGAMgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXIizgEKFkdlbmVyYXRlRHJhZnRzUmVzcG9uc2USKAoGcXVldWVkGAEgASgLMhYubGF5b3V0YnJ1c2gudjEuUXVldWVkSAASLAoIcHJvZ3Jlc3MYAiABKAsyGC5sYXlvdXRicnVzaC52MS5Qcm9ncmVzc0gAEiYKBWRyYWZ0GAMgASgLMhUubGF5b3V0YnJ1c2gudjEuRHJhZnRIABIrCgVjaHVuaxgEIAEoCzIaLmxheW91dGJydXNoLnYxLkxheWVyQ2h1bmtIAEIHCgVldmVudGIGcHJvdG8z", [file_layoutbrush_v1_layers, file_layoutbrush_v1_progress]);
 
 /**
  * @generated from message layoutbrush.v1.GenerateDraftsRequest
@@ -30,7 +30,7 @@ export type GenerateDraftsRequest = Message<"layoutbrush.v1.GenerateDraftsReques
   extent?: Extent | undefined;
 
   /**
-   * 1 to 64 boxes.
+   * 1 to 64 boxes, in the order in which they are drawn: what comes later lies in front.
    *
    * @generated from field: repeated layoutbrush.v1.Box boxes = 2;
    */
@@ -56,6 +56,15 @@ export type GenerateDraftsRequest = Message<"layoutbrush.v1.GenerateDraftsReques
    * @generated from field: layoutbrush.v1.Encoding encoding = 5;
    */
   encoding: Encoding;
+
+  /**
+   * Size of the label maps that come with the drafts, such as that of the photo that one of them is meant for: the boxes
+   * drawn at that size, so that outlines stay sharp. All of them together have at most Limits.max_layer_pixels. Left out:
+   * the drafts' own size.
+   *
+   * @generated from field: layoutbrush.v1.Extent layout_extent = 6;
+   */
+  layoutExtent?: Extent | undefined;
 };
 
 /**
@@ -107,8 +116,8 @@ export type Box = Message<"layoutbrush.v1.Box"> & {
   height: number;
 
   /**
-   * Names the object's look: boxes that are moved and keep their number keep their look. Left out: the box's place in
-   * the list.
+   * Names the object's look: boxes that are moved and keep their number keep their look, and so do all others. Another
+   * number, another tree. Left out: the box's place in the list, from 0.
    *
    * @generated from field: optional uint32 look = 6;
    */
@@ -136,14 +145,15 @@ export type Draft = Message<"layoutbrush.v1.Draft"> & {
   index: number;
 
   /**
-   * RGB, UINT8.
+   * RGB, UINT8, square; its bounds are its own pixels. To be stretched over the request's extent.
    *
    * @generated from field: layoutbrush.v1.Layer picture = 2;
    */
   picture?: Layer | undefined;
 
   /**
-   * Label ids of the bundle of ServerInfo.bundle, UINT8; left out where the server makes none.
+   * What is where: the boxes in label ids of the bundle of ServerInfo.bundle, 255 = unknown where there is no box, or a
+   * label that this bundle lacks. UINT8, of `layout_extent`. Left out where the server makes none.
    *
    * @generated from field: layoutbrush.v1.Layer label_map = 3;
    */

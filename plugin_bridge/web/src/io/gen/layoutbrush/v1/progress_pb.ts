@@ -40,7 +40,8 @@ export const QueuedSchema: GenMessage<Queued> = /*@__PURE__*/
  */
 export type Progress = Message<"layoutbrush.v1.Progress"> & {
   /**
-   * What is being done, to be shown as it is: "segment", "encode", "warp", "refine", "composite". More may come.
+   * What is being done, to be shown as it is: "segment", "encode", "warp", "refine", "composite", "draft".
+   * More may come.
    *
    * @generated from field: string stage = 1;
    */
