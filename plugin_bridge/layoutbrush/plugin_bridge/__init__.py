@@ -20,6 +20,7 @@ from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, R
 from layoutbrush.plugin_bridge.mock import MockClient
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference, Source
+from layoutbrush.plugin_bridge.tiles import Tile
 
 __all__ = [
     "AbstractClient",
@@ -41,4 +42,5 @@ __all__ = [
     "RemoteError",
     "Result",
     "Source",
+    "Tile",
 ]

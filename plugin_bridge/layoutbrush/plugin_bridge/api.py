@@ -36,6 +36,7 @@ class EditOptions(TypedDict, total=False):
     png: bool
     channels: str
     supersede: bool
+    stream_tiles: bool
 
 
 class AbstractClient(ABC):

@@ -1,4 +1,4 @@
-"""What an edit tells while it runs, with large layers put together again from their chunks."""
+"""What an edit tells while it runs, with large layers put together again from their chunks and tiles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from layoutbrush import v1
 from layoutbrush.plugin_bridge.picture import Picture
+from layoutbrush.plugin_bridge.tiles import Tile, joined
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ class LabelMap:
     picture: Picture
 
 
-Event = Queued | Progress | Preview | Result
+Event = Queued | Progress | Preview | Tile | Result
+_Whole = Preview | Tile | Result | LabelMap
 
 
 class _Waiting:
     """An event whose layers aren't all there yet."""
 
-    def __init__(self, layers: list[v1.Layer], finish: Callable[[list[Picture]], Preview | Result | LabelMap]) -> None:
+    def __init__(self, layers: list[v1.Layer], finish: Callable[[list[Picture]], _Whole]) -> None:
         self.layers = layers
         self.parts = [bytearray(layer.data) for layer in layers]
         self._finish = finish
@@ -69,7 +71,7 @@ class _Waiting:
             if layer.transfer_id == chunk.transfer_id:
                 part += chunk.data
 
-    def finish(self) -> Preview | Result | LabelMap:
+    def finish(self) -> _Whole:
         return self._finish(
             [Picture.received(layer, bytes(part)) for layer, part in zip(self.layers, self.parts, strict=True)]
         )
@@ -82,6 +84,7 @@ class Assembler:
         self.revision = 0
         self.started = False
         self._waiting: list[_Waiting] = []
+        self._tiles: list[Tile] = []
 
     def feed(self, response: v1.RenderResponse | v1.SegmentResponse) -> Iterator[Event | LabelMap]:
         """Yield what this message completes. Events that this client doesn't know are passed over."""
@@ -100,17 +103,30 @@ class Assembler:
             for waiting in self._waiting:
                 waiting.take(response.chunk)
         while self._waiting and self._waiting[0].complete:
-            yield self._waiting.pop(0).finish()
+            whole = self._waiting.pop(0).finish()
+            if isinstance(whole, Tile):
+                self._tiles.append(whole)
+            yield whole
 
     def _open_render(self, response: v1.RenderResponse) -> None:
         if response.HasField("preview"):
             kind = v1.PreviewKind.Name(response.preview.kind).removeprefix("PREVIEW_KIND_").lower()
             self._waiting.append(_Waiting([response.preview.layer], lambda pictures: Preview(kind, pictures[0])))
+        elif response.HasField("tile"):
+            layers = [response.tile.layer, response.tile.mask]
+            self._waiting.append(_Waiting(layers, lambda pictures: Tile(pictures[0], pictures[1])))
         elif response.HasField("result"):
-            timings = {timing.stage: timing.milliseconds for timing in response.result.timings}
             self._waiting.append(
                 _Waiting(
                     [response.result.layer, response.result.mask],
-                    lambda pictures: Result(pictures[0], pictures[1], timings),
+                    lambda pictures: self._result(response.result, pictures),
                 )
             )
+
+    def _result(self, result: v1.Result, pictures: list[Picture]) -> Result:
+        timings = {timing.stage: timing.milliseconds for timing in result.timings}
+        if result.layer.data_size or not self._tiles:
+            return Result(pictures[0], pictures[1], timings)
+        tiles, self._tiles = self._tiles, []
+        whole = joined(result.layer, [tile.picture for tile in tiles])
+        return Result(whole, joined(result.mask, [tile.mask for tile in tiles]), timings)

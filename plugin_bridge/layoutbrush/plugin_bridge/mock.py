@@ -26,6 +26,7 @@ from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, Result
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import EditRequest, Reference, describe, lacking
+from layoutbrush.plugin_bridge.tiles import Tile
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -192,6 +193,8 @@ class MockEdit(AbstractEdit):
         result = self._result(edited, self._mask(edited))
         for kind in request.previews:
             yield Preview(kind, result.picture)
+        if request.stream_tiles:
+            yield from _tiles(result)
         yield Progress("composite", 1.0, 1.0)
         yield result
 
@@ -252,6 +255,20 @@ class MockEdit(AbstractEdit):
         grain = (7 * x + 13 * y + 31 * self._request.seed) % 9 - 4
         red, green, blue = (min(255, max(0, value + grain)) for value in means.get(label, name_and_color[1]))
         return red, green, blue
+
+
+def _tiles(result: Result) -> Iterator[Tile]:
+    """The result's rows in two parts, the lower one first: plugins must not count on an order."""
+    middle = result.picture.height // 2
+    for top, bottom in ((middle, result.picture.height), (0, middle)):
+        if top < bottom:
+            yield Tile(_rows(result.picture, top, bottom), _rows(result.mask, top, bottom))
+
+
+def _rows(picture: Picture, top: int, bottom: int) -> Picture:
+    size = len(picture.data) // picture.height
+    data, height = picture.data[top * size : bottom * size], bottom - top
+    return replace(picture, data=data, y=picture.y + top, height=height, pixel_height=height)
 
 
 def _colors(photo: Picture) -> list[Rgb]:

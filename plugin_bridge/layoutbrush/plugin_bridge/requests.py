@@ -144,6 +144,8 @@ class EditRequest:
     """RGB, RGBA, BGR or BGRA; the alpha of the result is its mask."""
     supersede: bool = False
     """End earlier edits of this document."""
+    stream_tiles: bool = False
+    """Hand out parts of the result as they are done (`events.Tile`), for large pictures. Raw pixels only."""
 
     def message(self, document_id: str) -> v1.RenderRequest:
         """The edit as a message."""
@@ -166,6 +168,8 @@ class EditRequest:
         unknown = set(self.previews) - set(_PREVIEWS)
         if unknown:
             raise ValueError(f"previews are {', '.join(_PREVIEWS)}, not {', '.join(sorted(unknown))}")
+        if self.stream_tiles and self.png:
+            raise ValueError("tiles are put together from raw pixels: ask for tiles or for PNG")
         return v1.RenderOptions(
             seed=self.seed,
             grow=self.grow,
@@ -175,6 +179,7 @@ class EditRequest:
             encoding=v1.ENCODING_PNG if self.png else v1.ENCODING_RAW,
             channel_order=f"CHANNEL_ORDER_{self.channels}",
             supersede=self.supersede,
+            tiles=self.stream_tiles,
         )
 
 

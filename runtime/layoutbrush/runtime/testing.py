@@ -21,6 +21,7 @@ from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
 from layoutbrush.runtime.errors import Cancelled
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, Layer, Preview, Progress, Result
 from layoutbrush.runtime.pipeline.mask import edit_mask
+from layoutbrush.runtime.pipeline.tiling import tiles
 from layoutbrush.runtime.server import Running, ServerOptions, serving
 from layoutbrush.runtime.service.backend import Backend, EngineNote
 
@@ -111,6 +112,10 @@ class ScriptedEditor:
                     raise self.raises
             for kind in request.previews:
                 yield Preview(kind, layer)
+            if request.tiles:
+                for tile in reversed(list(tiles(layer.bounds, layer.pixels, mask.pixels))):
+                    self._work(cancelled)
+                    yield tile
         except (Cancelled, GeneratorExit):  # found by its own poll, or by the worker's between two events
             self.cancelled += 1
             raise

@@ -26,6 +26,7 @@ from layoutbrush.plugin_bridge.mock import LABELS, UNKNOWN
 
 INLINE_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 20
+TILE_SIDE = 64
 _HOLD_SECONDS = 20.0
 _Events = list[v1.RenderResponse]
 
@@ -394,9 +395,24 @@ class ScriptedServer(v1.LayoutbrushServiceServicer):
             written(v1.LAYER_KIND_UNSPECIFIED, pixels, x, y, options),
             written(v1.LAYER_KIND_MASK, alpha, x, y, options),
         )
+        if options.tiles:
+            yield from _tiles(pixels, alpha, x, y, options)
+            layer.data = covered.data = b""
+            layer.data_size = covered.data_size = 0
         chunks = [*_chunks(layer, 11), *_chunks(covered, 12)]
         yield v1.RenderResponse(result=v1.Result(layer=layer, mask=covered, timings=[v1.Timing(stage="total")]))
         yield from (v1.RenderResponse(chunk=chunk) for chunk in chunks)
+
+
+def _tiles(pixels: Array, alpha: Array, x: int, y: int, options: v1.RenderOptions) -> Iterator[v1.RenderResponse]:
+    """The result in tiles, the last one first: a plugin must not count on an order."""
+    height, width = alpha.shape
+    for top in reversed(range(0, height, TILE_SIDE)):
+        for left in reversed(range(0, width, TILE_SIDE)):
+            part = np.s_[top : top + TILE_SIDE, left : left + TILE_SIDE]
+            layer = written(v1.LAYER_KIND_UNSPECIFIED, pixels[part], x + left, y + top, options)
+            mask = written(v1.LAYER_KIND_MASK, alpha[part], x + left, y + top, options)
+            yield v1.RenderResponse(tile=v1.Tile(layer=layer, mask=mask))
 
 
 class _Meeting:

@@ -186,6 +186,31 @@ def _tiles(bench: Bench) -> None:
     expect((bounds.x, bounds.width) == (20, 8), "Revision 0 isn't the document's own label map.")
 
 
+@check("parts", "A result in tiles has the pixels of the whole one, each once; tiles nobody asked for don't come")
+def _parts(bench: Bench) -> None:
+    document = bench.open_photo()
+    whole = bench.render(document, seed=5)
+    expect("tile" not in whole.kinds, "Tiles come that nobody asked for.")
+    parted = bench.render(document, seed=5, tiles=True)
+    if "tile" not in parted.kinds:
+        raise Skipped("The server sends the result whole.")
+    layer, mask = parted.result.layer, parted.result.mask
+    expect(not layer.data_size and not mask.data_size, "The pixels come again with the result.")
+    expect(layer.bounds == whole.result.layer.bounds, "The result has other bounds than the whole one.")
+    for name, wanted in (("layer", whole.result.layer), ("mask", whole.result.mask)):
+        pixels = whole.pixels(wanted)
+        found, times = np.zeros_like(pixels), np.zeros(pixels.shape[:2], np.uint8)
+        for event in parted.events:
+            if event.HasField("tile"):
+                tile = getattr(event.tile, name)
+                top, left = tile.bounds.y - wanted.bounds.y, tile.bounds.x - wanted.bounds.x
+                place = np.s_[top : top + tile.bounds.height, left : left + tile.bounds.width]
+                found[place] = parted.pixels(tile)
+                times[place] += 1
+        expect((times == 1).all(), "The tiles leave a gap, or overlap.")
+        expect(np.array_equal(found, pixels), f"The tiles' {name} differs from the whole one.")
+
+
 @check("refusals", "Bad values are refused by code, field and sentence, and the document lives on")
 def _refusals(bench: Bench) -> None:
     document, bad = bench.open_photo(), grpc.StatusCode.INVALID_ARGUMENT

@@ -10,8 +10,9 @@ from layoutbrush.runtime.pipeline.events import (
     Layer,
     Preview,
     Progress,
-    Reference,
     Result,
+    Source,
+    Tile,
 )
 from layoutbrush.runtime.pipeline.opening import open_editor
 from layoutbrush.runtime.pipeline.scene import Prepared
@@ -26,7 +27,8 @@ __all__ = [
     "Prepared",
     "Preview",
     "Progress",
-    "Reference",
     "Result",
+    "Source",
+    "Tile",
     "open_editor",
 ]

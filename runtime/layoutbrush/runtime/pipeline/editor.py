@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -20,11 +20,13 @@ from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, LabelMap, Layer, Photo, Preview, Progress, Result
 from layoutbrush.runtime.pipeline.finish import composite, new_pixels, preview_layer
+from layoutbrush.runtime.pipeline.gaps import completed, filled_from, filled_outside, gap_of, mostly_unknown
 from layoutbrush.runtime.pipeline.mask import Mask, edit_mask
 from layoutbrush.runtime.pipeline.region import choose_region
 from layoutbrush.runtime.pipeline.scene import Prepared, Scene, make_scene
 from layoutbrush.runtime.pipeline.segmenting import segment_photo
 from layoutbrush.runtime.pipeline.task import Task, make_task
+from layoutbrush.runtime.pipeline.tiling import tiles
 
 OVERVIEW = 512
 """Longest side of the reduced maps from which the region of interest is chosen."""
@@ -94,7 +96,8 @@ class Editor:
     def open(
         self, photo: Photo, layout: LabelMap | None = None, cancelled: Callable[[], bool] = lambda: False
     ) -> Prepared:
-        """Return the photo ready to edit; without a layout it is segmented. Small photos are encoded at once.
+        """Return the photo ready to edit; without a layout, or where that says mostly nothing, it is segmented. Small
+        photos are encoded at once.
 
         Raises:
             SizeMismatch, UnknownLabel: the layout does not fit the photo or the bundle.
@@ -106,7 +109,10 @@ class Editor:
         self._check_labels(layout, Extent.of_shape(photo.shape), "layout")
         if cancelled():
             raise Cancelled
-        prepared = Prepared(photo, layout, segmented)
+        given = None
+        if not segmented and mostly_unknown(layout):
+            given, layout = layout, filled_from(layout, self.segment(photo, cancelled))
+        prepared = Prepared(photo, layout, segmented, given)
         whole = Bounds.of(prepared.extent)
         if self._network_extent(whole.extent) == whole.extent:
             self._scene(prepared, whole)
@@ -128,7 +134,7 @@ class Editor:
     def edit(
         self, prepared: Prepared, request: EditRequest, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[Event]:
-        """Yield progress, previews and at last the result of one edit.
+        """Yield progress, previews, tiles and at last the result of one edit.
 
         Raises:
             InvalidArgument: a map or number of the request can't work; `field` names it.
@@ -138,7 +144,8 @@ class Editor:
         self._check(prepared, request)
         yield Progress("encode", 0.0)
         with clock.stage("mask"):
-            mask = edit_mask(prepared.layout, request)
+            mask = edit_mask(prepared.painted, request)
+            request = self._without_gaps(prepared, request, mask)
             region = self._region(prepared, request, mask)
         with clock.stage("encode"):
             scene = self._scene(prepared, region)
@@ -168,8 +175,25 @@ class Editor:
             refined = finished(pictures["refined"])
             pixels = new_pixels(prepared, task, refined, found["correspondence"], clock.poll)
             layer = Layer(mask.bounds, composite(prepared, task, pixels, self.options.feather))
+        if request.tiles:
+            yield from tiles(layer.bounds, layer.pixels, mask.pixels)
         yield Progress("composite", 1.0)
         yield Result(layer, mask.pixels, clock.finish())
+
+    def _without_gaps(self, prepared: Prepared, request: EditRequest, mask: Mask) -> EditRequest:
+        """Return the request with labels where it has none: outside the mask those of the photo, inside continued."""
+        edited = request.edited
+        if prepared.given is not None:
+            edited = filled_outside(edited, prepared.layout, mask)
+        if "complete" in self.manifest.graphs:
+            gap = gap_of(prepared.layout, edited, mask, request.exclude)
+            if gap is not None:
+                sizes = self.manifest.alignment, self.manifest.smallest
+                edited = completed(prepared.photo, edited, mask, gap, self._complete, *sizes)
+        return request if edited is request.edited else replace(request, edited=edited)
+
+    def _complete(self, image: Array, edited: Array, mask: Array) -> Array:
+        return self.engine.run("complete", {"image": image, "edited": edited, "mask": mask}, ("labels",))["labels"]
 
     # Choosing what to work on
 
@@ -234,8 +258,8 @@ class Editor:
             raise OutOfRange("The seed is 0 to 2147483647.", "seed")
         if not 0 <= request.grow <= 1:
             raise OutOfRange("It is 0 to 1.", "grow")
-        if request.references:
-            raise Unimplemented("This version draws from the document's own photo only.", "references")
+        if request.sources:
+            raise Unimplemented("This version draws from the document's own photo only.", "sources")
 
     def _check_labels(self, labels: LabelMap, extent: Extent, name: str) -> None:
         if labels.shape != extent.shape:

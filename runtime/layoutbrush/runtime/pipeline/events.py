@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime.geometry import Bounds
+
+if TYPE_CHECKING:
+    from layoutbrush.runtime.pipeline.scene import Prepared
 
 Photo = NDArray[np.uint8]
 LabelMap = NDArray[np.uint8]
@@ -35,13 +38,22 @@ class Layer:
     pixels: Photo
 
 
-@dataclass(frozen=True)
-class Reference:
-    """A second photo to draw from, with its label map (not rendered yet)."""
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where the pixels of one label, or of one region, come from.
 
-    name: str
-    photo: Photo
-    layout: LabelMap
+    What is filled: `region`, bool (H, W) of the photo, or else every pixel that the edited label map gives `label`.
+    `reference`: a name in `EditRequest.references`; empty = the photo itself. `source_label`: what is drawn from there;
+    None = the label that is to be filled. `source_region`: bool, of the reference's size, True = may be drawn from.
+    `place`: where the whole reference lies when it is stretched over the photo, in the photo's pixels, maybe beyond it.
+    """
+
+    label: int | None = None
+    region: BoolMap | None = None
+    reference: str = ""
+    source_label: int | None = None
+    source_region: BoolMap | None = None
+    place: Bounds | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +63,9 @@ class EditRequest:
     `edited`: the label map to follow. `mask`: True = may change; with `mask_use` "replace" it is the mask, with "bound"
     it bounds the mask that the difference of the label maps makes. `exclude`: True = never copy from here. `seed`: 0 to
     2^31 - 1. `grow`: how far the difference is grown, as a share of the square root of its area, 0 to 1 (US 11,636,570,
-    FIG. 7). `previews`: which ones to make. `preview_side`: the longest side of a preview in pixels.
+    FIG. 7). `previews`: which ones to make. `preview_side`: the longest side of a preview in pixels. `tiles`: hand out
+    parts of the result as they are done. `sources`: what doesn't draw from the photo itself as usual; where two
+    overlap, the later one fills. `references`: the photos that they name, as `Editor.open` prepared them.
     """
 
     edited: LabelMap
@@ -62,7 +76,9 @@ class EditRequest:
     mask_use: MaskUse = "replace"
     previews: tuple[PreviewKind, ...] = PREVIEWS
     preview_side: int = 1024
-    references: tuple[Reference, ...] = ()
+    sources: tuple[Source, ...] = ()
+    references: Mapping[str, Prepared] = field(default_factory=dict)
+    tiles: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,17 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A part of the result that is done; all parts together cover the result's bounds, each pixel once.
+
+    `mask`: bool (h, w) of the layer's bounds.
+    """
+
+    layer: Layer
+    mask: BoolMap
+
+
+@dataclass(frozen=True)
 class Result:
     """The new layer.
 
@@ -94,4 +121,4 @@ class Result:
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
-Event = Progress | Preview | Result
+Event = Progress | Preview | Tile | Result

@@ -43,6 +43,7 @@ class Options:
     encoding: Encoding
     channel_order: ChannelOrder
     supersede: bool
+    tiles: bool = False
 
 
 def choice(kind: type[E], value: int, field: str, default: E | None = None) -> E:
@@ -152,7 +153,7 @@ def options(message: v1.RenderOptions, limits: Limits) -> Options:
         raise InvalidArgument("A PNG has the order RGB or RGBA.", "options.channel_order")
     wanted = {"warped": message.warped_preview, "coarse": message.coarse_preview}
     previews = tuple(kind for kind, asked in wanted.items() if asked)
-    return Options(message.seed, grow, previews, side, encoding, order, message.supersede)
+    return Options(message.seed, grow, previews, side, encoding, order, message.supersede, message.tiles)
 
 
 def label_id(value: int, backend: Backend, field: str) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,24 +17,24 @@ from layoutbrush.runtime.documents import Document, Store
 from layoutbrush.runtime.documents.prepared import PreparedSlot
 from layoutbrush.runtime.errors import Internal, InvalidArgument, LayoutbrushError, Superseded
 from layoutbrush.runtime.geometry import Bounds, Extent
-from layoutbrush.runtime.layers import Decoded, Encoding, LayerKey, LayerKind
-from layoutbrush.runtime.pipeline.events import EditRequest, Preview, Progress, Result
-from layoutbrush.runtime.service import read
+from layoutbrush.runtime.layers import ChannelOrder, Decoded, Encoding, LayerKey, LayerKind
+from layoutbrush.runtime.pipeline.events import Preview, Progress, Result, Tile
+from layoutbrush.runtime.service import edits, read
 from layoutbrush.runtime.service.backend import Backend
 from layoutbrush.runtime.service.edits import Edits, as_sent
 from layoutbrush.runtime.service.job import Job, Position
 from layoutbrush.runtime.service.uploads import Uploads
 from layoutbrush.runtime.service.warming import Warming
-from layoutbrush.runtime.service.write import LayerWriter, Outgoing, picture, single_channel
+from layoutbrush.runtime.service.write import LayerWriter, Outgoing, in_tiles, picture, single_channel
 
 _PREVIEW_KINDS = {"warped": v1.PREVIEW_KIND_WARPED, "coarse": v1.PREVIEW_KIND_COARSE}
 
 
 @dataclass(frozen=True)
 class _Encoded:
-    """A preview or result, encoded by the worker."""
+    """A preview, tile or result, encoded by the worker."""
 
-    event: Preview | Result
+    event: Preview | Tile | Result
     layer: Outgoing
     mask: Outgoing | None = None
 
@@ -80,7 +80,7 @@ class Renders:
             if options.supersede:
                 document.stop_all(lambda: Superseded("A newer edit of the document took over."), job)
             slot, writer, clock = document.prepared, LayerWriter(document.photo.bounds), _Clock()
-            work = self._edit_work(document, slot, edit.request, options, job.cancelled)
+            work = self._edit_work(document, slot, edit, options, job.cancelled)
             async for step in job.run(work):
                 if isinstance(step, _Segmented):
                     document.adopt_label_map(step.layout, slot)
@@ -103,7 +103,7 @@ class Renders:
         self,
         document: Document,
         slot: PreparedSlot,
-        request: EditRequest,
+        edit: edits.Prepared,
         options: read.Options,
         cancelled: Callable[[], bool],
     ) -> Callable[[], Generator[_Step, None, None]]:
@@ -118,8 +118,16 @@ class Renders:
                 prepared = slot.get(lambda: editor.open(photo, layout, cancelled), cancelled)
                 if layout is None:
                     yield _Segmented(prepared.layout)
+                references = {}
+                for name, reference in edit.references.items():
+                    if not reference.slot.ready:
+                        yield Progress("segment" if reference.layout is None else "encode", 0.0)
+                    references[name] = reference.prepared(editor, cancelled)
+                request = replace(edit.request, references=references)
+                tiled = False
                 for event in editor.edit(prepared, request, cancelled):
-                    yield event if isinstance(event, Progress) else _encode(event, options)
+                    tiled = tiled or isinstance(event, Tile)
+                    yield event if isinstance(event, Progress) else _encode(event, options, tiled)
             except LayoutbrushError as error:
                 raise as_sent(error) from None
 
@@ -177,12 +185,19 @@ class _Clock:
         return v1.Progress(stage=step.stage, done=self._done, elapsed_ms=1000 * (now - self._started))
 
 
-def _encode(event: Preview | Result, options: read.Options) -> _Encoded:
-    mask = event.mask if isinstance(event, Result) else None
-    layer = picture(event.layer.pixels, event.layer.bounds, options.encoding, options.channel_order, mask)
+def _encode(event: Preview | Tile | Result, options: read.Options, tiled: bool) -> _Encoded:
+    bounds = event.layer.bounds
+    if isinstance(event, Result) and tiled:  # its pixels have gone already
+        return _Encoded(
+            event,
+            in_tiles(bounds, options.encoding, options.channel_order),
+            in_tiles(bounds, options.encoding, ChannelOrder.GRAY, LayerKind.MASK),
+        )
+    mask = None if isinstance(event, Preview) else event.mask
+    layer = picture(event.layer.pixels, bounds, options.encoding, options.channel_order, mask)
     if mask is None:
         return _Encoded(event, layer)
-    return _Encoded(event, layer, single_channel(mask, event.layer.bounds, options.encoding, LayerKind.MASK))
+    return _Encoded(event, layer, single_channel(mask, bounds, options.encoding, LayerKind.MASK))
 
 
 def _response(
@@ -198,6 +213,8 @@ def _response(
         return v1.RenderResponse(preview=preview, revision=revision)
     if step.mask is None:
         raise Internal("The result has no mask.")
+    if isinstance(step.event, Tile):
+        return v1.RenderResponse(tile=v1.Tile(layer=layer, mask=writer.layer(step.mask)), revision=revision)
     timings = [v1.Timing(stage=stage, milliseconds=spent) for stage, spent in step.event.timings.items()]
     return v1.RenderResponse(
         result=v1.Result(layer=layer, mask=writer.layer(step.mask), timings=timings), revision=revision

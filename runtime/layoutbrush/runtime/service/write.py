@@ -62,6 +62,11 @@ def single_channel(
     return Outgoing(data, bounds, Extent.of_shape(pixels.shape), encoding, ChannelOrder.GRAY, kind)
 
 
+def in_tiles(bounds: Bounds, encoding: Encoding, order: ChannelOrder, kind: LayerKind | None = None) -> Outgoing:
+    """Describe a layer whose pixels went as tiles."""
+    return Outgoing(b"", bounds, bounds.extent, encoding, order, kind)
+
+
 class LayerWriter:
     """Makes the layer messages of one stream and numbers those that need chunks."""
 
