@@ -76,7 +76,9 @@ OPTIONS = st.builds(
     channel_order=st.integers(0, 8),
     supersede=st.booleans(),
 )
-BOXES = st.builds(v1.Box, label=st.text(max_size=5), x=FLOATS, y=FLOATS, width=FLOATS, height=FLOATS)
+LABELS = st.one_of(st.just("tree"), st.text(max_size=5))
+LOOKS = st.one_of(st.none(), st.integers(0, (1 << 32) - 1))
+BOXES = st.builds(v1.Box, label=LABELS, x=FLOATS, y=FLOATS, width=FLOATS, height=FLOATS, look=LOOKS)
 
 
 def attempt(call: Any) -> None:
@@ -128,10 +130,42 @@ def test_tiles(victim: Any, tiles: list[v1.Layer], base: int) -> None:
 
 
 @SETTINGS
-@given(boxes=st.lists(BOXES, max_size=3), count=st.integers(0, (1 << 32) - 1), side=SIDES)
-def test_drafts(victim: Any, boxes: list[v1.Box], count: int, side: int) -> None:
-    request = v1.GenerateDraftsRequest(extent=v1.Extent(width=side, height=side), boxes=boxes, count=count)
+@given(
+    boxes=st.lists(BOXES, max_size=3),
+    count=st.one_of(st.integers(0, (1 << 32) - 1), st.integers(0, 3)),
+    side=SIDES,
+    layout=st.one_of(st.none(), st.builds(v1.Extent, width=SIDES, height=st.integers(0, 90))),
+    encoding=st.integers(0, 4),
+)
+def test_drafts(
+    victim: Any, boxes: list[v1.Box], count: int, side: int, layout: v1.Extent | None, encoding: int
+) -> None:
+    request = v1.GenerateDraftsRequest(
+        extent=v1.Extent(width=side, height=side), boxes=boxes, count=count, layout_extent=layout
+    )
+    request.encoding = encoding  # type: ignore[assignment]  # values that the contract doesn't know
     attempt(lambda: victim.stub.GenerateDrafts(request))
+
+
+SHARES = st.floats(0, 1, width=32)
+
+
+@SETTINGS
+@given(edges=st.lists(st.tuples(SHARES, SHARES, SHARES, SHARES), min_size=1, max_size=64), width=st.integers(1, 8192))
+def test_boxes_inside_are_drawn(victim: Any, edges: list[tuple[float, float, float, float]], width: int) -> None:
+    """However thin: a box whose edges are inside by float32's own arithmetic is never refused."""
+    boxes = []
+    for left, top, right, bottom in edges:
+        x, y = (np.float32(min(pair)) * np.float32(width) for pair in ((left, right), (top, bottom)))
+        w, h = (np.float32(abs(a - b)) * np.float32(width) for a, b in ((left, right), (top, bottom)))
+        if w > 0 and h > 0 and x < width and y < width:
+            boxes.append(v1.Box(label="tree", x=float(x), y=float(y), width=float(w), height=float(h)))
+    if not boxes:
+        return
+    request = v1.GenerateDraftsRequest(extent=v1.Extent(width=width, height=width), boxes=boxes)
+    drafts = [response.draft for response in victim.stub.GenerateDrafts(request) if response.HasField("draft")]
+    assert [len(draft.picture.data) for draft in drafts] == [64 * 64 * 3]
+    assert 1 in drafts[0].label_map.data  # the last box has kept a pixel
 
 
 @SETTINGS

@@ -249,17 +249,57 @@ def test_documents_that_are_not_there(victim: Any) -> None:
     assert refusal.code == "FAILED_PRECONDITION"
 
 
+NAN, INFINITE = float("nan"), float("inf")
+
+
 @pytest.mark.parametrize(
     ("box", "field"),
     [
-        ({"label": "tree", "x": 60, "width": 10, "height": 10}, "boxes[0]"),
-        ({"label": "tree", "x": -1, "width": 10, "height": 10}, "boxes[0]"),
-        ({"label": "tree", "width": float("nan"), "height": 10}, "boxes[0]"),
-        ({"label": "tree", "width": 0, "height": 10}, "boxes[0]"),
-        ({"width": 10, "height": 10}, "boxes[0].label"),
+        ({"label": "tree", "x": 60, "width": 10, "height": 10}, "width"),
+        ({"label": "tree", "x": -1, "width": 10, "height": 10}, "x"),
+        ({"label": "tree", "x": 64, "width": 10, "height": 10}, "x"),
+        ({"label": "tree", "y": 30, "width": 10, "height": 35}, "height"),
+        ({"label": "tree", "y": -0.001, "width": 10, "height": 5}, "y"),
+        ({"label": "tree", "width": NAN, "height": 10}, "width"),
+        ({"label": "tree", "x": NAN, "width": 4, "height": 10}, "x"),
+        ({"label": "tree", "y": INFINITE, "width": 4, "height": 10}, "y"),
+        ({"label": "tree", "width": 4, "height": -INFINITE}, "height"),
+        ({"label": "tree", "width": 0, "height": 10}, "width"),
+        ({"label": "tree", "width": 10, "height": -10}, "height"),
+        ({"width": 10, "height": 10}, "label"),
+        ({"label": "Tree", "width": 10, "height": 10}, "label"),
+        ({"label": "x" * 100_000, "width": 10, "height": 10}, "label"),
     ],
 )
 def test_bad_boxes(victim: Any, box: dict[str, Any], field: str) -> None:
-    request = v1.GenerateDraftsRequest(extent=v1.Extent(width=64, height=64), boxes=[v1.Box(**box)])
+    good = v1.Box(label="sky", width=64, height=64)
+    request = v1.GenerateDraftsRequest(extent=v1.Extent(width=64, height=64), boxes=[good, v1.Box(**box)])
     refusal = victim.refused(lambda: list(victim.stub.GenerateDrafts(request)))
-    assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", field)
+    assert (refusal.code, refusal.field) == ("INVALID_ARGUMENT", f"boxes[1].{field}")
+    assert len(refusal.message) < 500
+    if box.get("label") not in (None, "tree"):
+        assert refusal.reason == "UNKNOWN_LABEL"
+        assert "pavement" in refusal.message  # those that there are
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "field"),
+    [
+        ({"boxes": []}, "INVALID_ARGUMENT", "boxes"),
+        ({"boxes": [v1.Box(label="sky", width=1, height=1)] * 65}, "INVALID_ARGUMENT", "boxes"),
+        ({"extent": None}, "INVALID_ARGUMENT", "extent"),
+        ({"extent": v1.Extent(width=64)}, "INVALID_ARGUMENT", "extent"),
+        ({"extent": v1.Extent(width=64, height=8193)}, "INVALID_ARGUMENT", "extent"),
+        ({"count": 65}, "INVALID_ARGUMENT", "count"),
+        ({"seed": 1 << 31}, "INVALID_ARGUMENT", "seed"),
+        ({"encoding": v1.ENCODING_JPEG}, "INVALID_ARGUMENT", "encoding"),
+        ({"layout_extent": v1.Extent(width=64)}, "INVALID_ARGUMENT", "layout_extent"),
+        ({"layout_extent": v1.Extent(width=8193, height=4)}, "INVALID_ARGUMENT", "layout_extent"),
+        ({"layout_extent": v1.Extent(width=8192, height=4096), "count": 4}, "RESOURCE_EXHAUSTED", "layout_extent"),
+    ],
+)
+def test_bad_orders_of_drafts(victim: Any, values: dict[str, Any], code: str, field: str) -> None:
+    box = v1.Box(label="sky", width=64, height=64)
+    request = v1.GenerateDraftsRequest(**{"extent": v1.Extent(width=64, height=64), "boxes": [box], **values})
+    refusal = victim.refused(lambda: list(victim.stub.GenerateDrafts(request)))
+    assert (refusal.code, refusal.field) == (code, field)

@@ -43,6 +43,9 @@ _MAX_CALLS = 256
 class ServerOptions:
     """Everything about a server.
 
+    `drafts`: bundle that turns boxes into drafts, `none` = none. Where the default one isn't there, photos are edited
+    all the same.
+
     `port`: 0 = any free one. `threads`: for the networks, 0 = one a core. `workers`: requests that run networks at a
     time. `reflection`: let tools list the service. `token`: clients must send it; empty = anyone may call.
     `drain_seconds`: how long running work may go on after SIGTERM. `tls`: where given, nothing travels unencrypted.
@@ -52,6 +55,7 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 50051
     bundle: str = "scenes"
+    drafts: str = "drafts"
     threads: int = 0
     provider: str = "auto"
     workers: int = 1
@@ -66,17 +70,28 @@ class ServerOptions:
 
 
 def open_backend(options: ServerOptions) -> Backend:
-    """Load the bundle and its engine.
+    """Load the bundles and their engines.
 
     Raises:
         NotFound, DamagedBundle, InvalidArgument: there is no such bundle, it is damaged, the provider is missing.
     """
+    from layoutbrush.runtime.drafts import find_drafter
     from layoutbrush.runtime.pipeline import open_editor
 
     editor = open_editor(options.bundle, options.threads, options.provider)
     manifest, engine = editor.manifest, editor.engine
     notes = [EngineNote(engine.name, note=engine.note)]
-    return Backend(editor, manifest.name, manifest.version, manifest.labels, notes, editor.references)
+    drafter, no_drafts = find_drafter(options.drafts, options.bundle, options.threads)
+    return Backend(
+        editor,
+        manifest.name,
+        manifest.version,
+        manifest.labels,
+        notes,
+        editor.references,
+        drafter=drafter,
+        no_drafts=no_drafts,
+    )
 
 
 @dataclass

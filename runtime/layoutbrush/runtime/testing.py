@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush import v1
+from layoutbrush.runtime.drafts import DraftRequest
 from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
 from layoutbrush.runtime.errors import Cancelled
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, Layer, Preview, Progress, Result
@@ -133,10 +134,49 @@ class ScriptedEditor:
             raise Cancelled
 
 
-def scripted_backend(editor: ScriptedEditor | None = None, references: bool = False) -> Backend:
+@dataclass
+class ScriptedDrafter:
+    """Grey pictures of 64 x 64, by seed and number; each takes `step_seconds`, and waits for `hold` where it is set.
+
+    `raises`: raised after the first one. What happened is counted.
+    """
+
+    step_seconds: float = 0.0
+    hold: threading.Event | None = None
+    raises: BaseException | None = None
+    started: int = 0
+    drawn: int = 0
+    finished: int = 0
+    requests: list[DraftRequest] = field(default_factory=list)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """See `service.backend.Drafter`."""
+        return tuple(label.name for label in STAND_IN_LABELS)
+
+    def draft(self, request: DraftRequest, cancelled: Callable[[], bool]) -> Iterator[NDArray[np.uint8]]:
+        """See `service.backend.Drafter`."""
+        self.started += 1
+        self.requests.append(request)
+        for number in range(request.count):
+            end = time.monotonic() + self.step_seconds
+            while time.monotonic() < end or (self.hold is not None and not self.hold.is_set()):
+                if cancelled():
+                    raise Cancelled
+                time.sleep(_POLL_SECONDS)
+            if self.raises is not None and number:
+                raise self.raises
+            self.drawn += 1
+            yield np.full((64, 64, 3), (request.seed + number) % 256, np.uint8)
+        self.finished += 1
+
+
+def scripted_backend(
+    editor: ScriptedEditor | None = None, references: bool = False, drafter: ScriptedDrafter | None = None
+) -> Backend:
     """A backend with the labels of the bundle `scenes` and no networks."""
     note = EngineNote("scripted", note="no networks: follows a script")
-    return Backend(editor or ScriptedEditor(), "scripted", "1", STAND_IN_LABELS, [note], references)
+    return Backend(editor or ScriptedEditor(), "scripted", "1", STAND_IN_LABELS, [note], references, drafter)
 
 
 class ServerThread:

@@ -36,6 +36,10 @@ class Config:
     """Trained networks: name of a bundle that comes with the package, or path of a folder or zip. `stand-in` starts a
     server without networks that fills with random pixels of the wanted label, to try a plugin with."""
 
+    drafts: str = "drafts"
+    """Trained networks that turn boxes into drafts, likewise; `none` for none. Where the bundle that comes with the
+    package isn't there, photos are edited all the same."""
+
     threads: int = 0
     """Cores for the networks, shared by all edits at a time; 0 = all."""
 
@@ -97,6 +101,7 @@ def run(config: Config) -> int:
             host=config.host,
             port=config.port,
             bundle=config.bundle,
+            drafts=config.drafts,
             threads=config.threads,
             provider=config.provider,
             workers=config.workers,

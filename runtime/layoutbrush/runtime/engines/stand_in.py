@@ -12,7 +12,10 @@ import numpy as np
 
 from layoutbrush.runtime.engines.protocol import Array, Arrays
 from layoutbrush.runtime.errors import NotFound
-from layoutbrush.runtime.manifest import UNKNOWN_LABEL, GraphSpec, Label, Manifest, ModelCard
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL, GraphSpec, Label, Manifest, ModelCard, TensorSpec
+
+STAND_IN = "stand-in"
+"""Stands where a bundle's name would."""
 
 CHANNELS = 8
 STAND_IN_LABELS = tuple(
@@ -46,6 +49,27 @@ STAND_IN_MANIFEST = Manifest(
     model_card=ModelCard("No networks: random pixels of the wanted label.", "Apache-2.0"),
 )
 
+_SIDE, _CODE = 64, 4
+STAND_IN_DRAFTS = Manifest(
+    name="stand-in",
+    version="0",
+    labels=STAND_IN_LABELS,
+    graphs={
+        "draft": GraphSpec(
+            "draft.onnx",
+            "",
+            (
+                TensorSpec("labels", "int32", ("O",)),
+                TensorSpec("boxes", "float32", ("O", 4)),
+                TensorSpec("latents", "float32", ("B", "O", _CODE)),
+            ),
+            (TensorSpec("drafts", "float32", ("B", 3, _SIDE, _SIDE)),),
+        )
+    },
+    op_versions={},
+    model_card=ModelCard("No networks: boxes in their labels' colours.", "Apache-2.0"),
+)
+
 
 class StandInEngine:
     """See the module."""
@@ -55,7 +79,7 @@ class StandInEngine:
 
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
         """See `Engine.run`."""
-        graphs = {"encode_image": _encode, "warp": _warp, "refine": _refine, "segment": _segment}
+        graphs = {"encode_image": _encode, "warp": _warp, "refine": _refine, "segment": _segment, "draft": _draft}
         if graph not in graphs:
             raise NotFound("The bundle has no such graph.", graph)
         found = graphs[graph](inputs)
@@ -98,3 +122,15 @@ def _segment(inputs: Mapping[str, Array]) -> Arrays:
     labels = np.full((batch, height, width), 3, np.int32)
     labels[:, : height // 2] = 0
     return {"labels": labels, "confidence": np.ones((batch, height, width), np.float32)}
+
+
+def _draft(inputs: Mapping[str, Array]) -> Arrays:
+    """Boxes in their labels' colours, tinted by the first three numbers of their latent codes, on grey."""
+    labels, boxes, latents = (inputs[name] for name in ("labels", "boxes", "latents"))
+    drafts = np.full((len(latents), 3, _SIDE, _SIDE), 0.5, np.float32)
+    edges = np.rint(boxes * _SIDE).astype(int)
+    for picture, codes in zip(drafts, latents, strict=True):
+        for label, (left, top, right, bottom), code in zip(labels, edges, codes, strict=True):
+            color = np.array(STAND_IN_LABELS[label].rgb, np.float32) / 255
+            picture[:, top:bottom, left:right] = np.clip(color + 0.15 * code[:3], 0, 1)[:, None, None]
+    return {"drafts": drafts}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from layoutbrush.runtime.bundle import Bundle
 from layoutbrush.runtime.engines import open_engine
-from layoutbrush.runtime.engines.stand_in import STAND_IN_MANIFEST, StandInEngine
+from layoutbrush.runtime.engines.stand_in import STAND_IN, STAND_IN_MANIFEST, StandInEngine
 from layoutbrush.runtime.pipeline.editor import Editor, EditorOptions
-
-STAND_IN = "stand-in"
 
 
 def open_editor(

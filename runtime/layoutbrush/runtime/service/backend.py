@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from layoutbrush.runtime.drafts.boxes import DraftRequest
 from layoutbrush.runtime.manifest import Label
 from layoutbrush.runtime.pipeline.events import EditRequest, Event
 
@@ -40,6 +41,17 @@ class Editor(Protocol):
         """Yield progress, previews and, last, the result."""
 
 
+class Drafter(Protocol):
+    """Makes pictures from boxes; called from worker threads, several at a time."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names that boxes may have."""
+
+    def draft(self, request: DraftRequest, cancelled: Poll) -> Iterator[NDArray[np.uint8]]:
+        """Yield `request.count` pictures uint8 (S, S, 3); polls `cancelled` between them, as an editor does."""
+
+
 @dataclass(frozen=True)
 class EngineNote:
     """One way of running the networks, for GetServerInfo."""
@@ -52,7 +64,11 @@ class EngineNote:
 
 @dataclass(frozen=True)
 class Backend:
-    """An editor and what is to be said about it. `references`: whether it draws from other photos."""
+    """An editor and what is to be said about it. `references`: whether it draws from other photos.
+
+    `drafter`: None where no drafts are made; `no_drafts` is then a sentence that says what is missing, or empty where
+    nobody wants any.
+    """
 
     editor: Editor
     bundle_name: str
@@ -60,6 +76,8 @@ class Backend:
     labels: tuple[Label, ...]
     engines: Sequence[EngineNote] = ()
     references: bool = False
+    drafter: Drafter | None = None
+    no_drafts: str = ""
 
     @property
     def label_ids(self) -> frozenset[int]:

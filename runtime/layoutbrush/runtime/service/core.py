@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from layoutbrush import v1
 from layoutbrush.runtime.admission import Admission
 from layoutbrush.runtime.documents import Store
-from layoutbrush.runtime.errors import LayoutbrushError, Unimplemented
+from layoutbrush.runtime.errors import LayoutbrushError
 from layoutbrush.runtime.limits import Limits
-from layoutbrush.runtime.service import read
 from layoutbrush.runtime.service.backend import Backend
+from layoutbrush.runtime.service.drafts import Drafts
 from layoutbrush.runtime.service.info import server_info
 from layoutbrush.runtime.service.polling import IDLE_SECONDS, Polling
 from layoutbrush.runtime.service.renders import Renders
@@ -56,6 +56,7 @@ class Core:
         self._decoders = ThreadPoolExecutor(self.options.decoders, "layoutbrush-decoder")
         self.uploads = Uploads(self.store, backend, self._decoders)
         self.renders = Renders(self.store, backend, self.uploads, self.admission, self._workers)
+        self.drafts = Drafts(backend, limits, self.admission, self._workers)
         self.polling = Polling(limits, self.options.poll_seconds)
 
     async def get_server_info(self, request: v1.GetServerInfoRequest) -> v1.GetServerInfoResponse:
@@ -116,13 +117,11 @@ class Core:
         """Find a photo's label map."""
         return self.renders.segment(request, self._deadline(deadline))
 
-    async def generate_drafts(
+    def generate_drafts(
         self, request: v1.GenerateDraftsRequest, deadline: float = 0.0
     ) -> AsyncGenerator[v1.GenerateDraftsResponse, None]:
         """Make pictures from boxes."""
-        read.drafts(request, self.options.limits)
-        for response in _no_drafts():
-            yield response
+        return self.drafts.generate(request, self._deadline(deadline))
 
     async def keep_house(self) -> None:
         """Forget what expired now and then, for as long as this runs: an idle server gives its memory back."""
@@ -150,7 +149,3 @@ class Core:
     def _deadline(self, wanted: float) -> float:
         latest = time.monotonic() + self.options.limits.max_seconds
         return min(wanted, latest) if wanted else latest
-
-
-def _no_drafts() -> Iterator[v1.GenerateDraftsResponse]:
-    raise Unimplemented("This server makes no drafts yet; please paint a label map over a photo instead.")

@@ -43,5 +43,8 @@ def server_info(backend: Backend, limits: Limits) -> v1.GetServerInfoResponse:
             v1.EngineInfo(name=engine.name, version=engine.version, active=engine.active, note=engine.note)
             for engine in backend.engines
         ],
-        capabilities=v1.Capabilities(references=backend.references, drafts=False, segmentation=True, polling=True),
+        capabilities=v1.Capabilities(
+            references=backend.references, drafts=backend.drafter is not None, segmentation=True, polling=True
+        ),
+        draft_labels=backend.drafter.labels if backend.drafter else (),
     )

@@ -1,0 +1,55 @@
+"""Labelled boxes, and the label map that they make at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layoutbrush.runtime.geometry import Extent
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL
+
+
+@dataclass(frozen=True)
+class Box:
+    """One object. `label`: its name. Edges as shares of the picture, 0 <= left < right <= 1 and 0 <= top < bottom <= 1.
+
+    `look`: 0 to 4294967295; with the seed and the number of the draft it decides what the object looks like, wherever
+    it stands and whatever stands beside it.
+    """
+
+    label: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    look: int
+
+
+@dataclass(frozen=True)
+class DraftRequest:
+    """`boxes`: in the order in which they are drawn, so that later ones lie over earlier ones. `count`: drafts."""
+
+    boxes: tuple[Box, ...]
+    count: int = 1
+    seed: int = 0
+
+
+def label_map(boxes: Sequence[Box], ids: Mapping[str, int], extent: Extent) -> NDArray[np.uint8]:
+    """Return the label map of boxes, uint8 (H, W) of `extent`: 255 where there is none, the last one where several are.
+
+    Edges are rounded to whole pixels, so that boxes that share an edge still do at any size; each box keeps a pixel. A
+    label that `ids` doesn't have is painted as 255, unknown: it hides what lies behind it.
+    """
+    labels = np.full(extent.shape, UNKNOWN_LABEL, np.uint8)
+    for box in boxes:
+        rows = _span(box.top, box.bottom, extent.height)
+        labels[rows, _span(box.left, box.right, extent.width)] = ids.get(box.label, UNKNOWN_LABEL)
+    return labels
+
+
+def _span(low: float, high: float, size: int) -> slice:
+    start = min(round(low * size), size - 1)
+    return slice(start, min(max(round(high * size), start + 1), size))
