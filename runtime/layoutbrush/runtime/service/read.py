@@ -165,28 +165,3 @@ def label_id(value: int, backend: Backend, field: str) -> int:
     if value not in backend.label_ids:
         raise UnknownLabel(f"The bundle has no label {value}.", field)
     return value
-
-
-def drafts(message: v1.GenerateDraftsRequest, limits: Limits) -> None:
-    """Check a request for drafts.
-
-    Raises:
-        InvalidArgument: a value is missing or out of its range.
-    """
-    width, height = message.extent.width, message.extent.height
-    if not (1 <= width <= limits.max_side and 1 <= height <= limits.max_side):
-        raise OutOfRange(f"The extent is 1 to {limits.max_side} pixels a side.", "extent")
-    if not 1 <= len(message.boxes) <= limits.max_boxes:
-        raise OutOfRange(f"There are 1 to {limits.max_boxes} boxes.", "boxes")
-    if message.count > limits.max_boxes:
-        raise OutOfRange(f"At most {limits.max_boxes} drafts are made at once.", "count")
-    if message.seed > MAX_SEED:
-        raise OutOfRange(f"A seed is 0 to {MAX_SEED}.", "seed")
-    outgoing_encoding(message.encoding, "encoding")
-    for index, box in enumerate(message.boxes):
-        sides = (box.x, box.y, box.width, box.height)
-        inside = all(math.isfinite(side) for side in sides) and min(box.x, box.y) >= 0 and min(sides[2:]) > 0
-        if not inside or box.x + box.width > width or box.y + box.height > height:
-            raise OutOfRange("The box is empty or reaches beyond the extent.", f"boxes[{index}]")
-        if not box.label:
-            raise InvalidArgument("The box has no label.", f"boxes[{index}].label")

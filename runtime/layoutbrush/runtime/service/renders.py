@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from layoutbrush.runtime.layers import ChannelOrder, Decoded, Encoding, LayerKey
 from layoutbrush.runtime.pipeline.events import Preview, Progress, Result, Tile
 from layoutbrush.runtime.service import edits, read
 from layoutbrush.runtime.service.backend import Backend
+from layoutbrush.runtime.service.clock import Clock
 from layoutbrush.runtime.service.edits import Edits, as_sent
 from layoutbrush.runtime.service.job import Job, Position
 from layoutbrush.runtime.service.uploads import Uploads
@@ -79,7 +79,7 @@ class Renders:
             edit = await self._edits.resolve(document, request.edit, options)
             if options.supersede:
                 document.stop_all(lambda: Superseded("A newer edit of the document took over."), job)
-            slot, writer, clock = document.prepared, LayerWriter(document.photo.bounds), _Clock()
+            slot, writer, clock = document.prepared, LayerWriter(document.photo.bounds), Clock()
             work = self._edit_work(document, slot, edit, options, job.cancelled)
             async for step in job.run(work):
                 if isinstance(step, _Segmented):
@@ -146,7 +146,7 @@ class Renders:
                 if found is None:
                     raise InvalidArgument("The document has no reference of that id.", "reference_id")
                 photo = found
-            writer, clock = LayerWriter(photo.bounds), _Clock()
+            writer, clock = LayerWriter(photo.bounds), Clock()
             with self._job(document, deadline) as job:
                 async for step in job.run(lambda: self._segment_work(photo, encoding, job.cancelled)):
                     if isinstance(step, _Segmented) and step.encoded is not None:
@@ -171,20 +171,6 @@ class Renders:
         yield _Segmented(layout, single_channel(layout, whole, encoding, LayerKind.LABEL_MAP))
 
 
-class _Clock:
-    """Milliseconds since the first progress, and a share done that never falls."""
-
-    def __init__(self) -> None:
-        self._started: float | None = None
-        self._done = 0.0
-
-    def progress(self, step: Progress) -> v1.Progress:
-        now = time.monotonic()
-        self._started = now if self._started is None else self._started
-        self._done = min(1.0, max(self._done, float(step.done)))
-        return v1.Progress(stage=step.stage, done=self._done, elapsed_ms=1000 * (now - self._started))
-
-
 def _encode(event: Preview | Tile | Result, options: read.Options, tiled: bool) -> _Encoded:
     bounds = event.layer.bounds
     if isinstance(event, Result) and tiled:  # its pixels have gone already
@@ -201,7 +187,7 @@ def _encode(event: Preview | Tile | Result, options: read.Options, tiled: bool) 
 
 
 def _response(
-    step: Position | Progress | _Encoded, writer: LayerWriter, clock: _Clock, revision: int
+    step: Position | Progress | _Encoded, writer: LayerWriter, clock: Clock, revision: int
 ) -> v1.RenderResponse:
     if isinstance(step, Position):
         return v1.RenderResponse(queued=v1.Queued(position=step.value), revision=revision)
