@@ -13,7 +13,7 @@ from layoutbrush.training.losses.augmentation import Augmentation, draw
 from layoutbrush.training.losses.contextual import contextual
 from layoutbrush.training.losses.cycle import cycle
 from layoutbrush.training.losses.features import feature_matching, perceptual
-from layoutbrush.training.losses.reconstruction import blurred_l2, l1
+from layoutbrush.training.losses.reconstruction import blurred_l2, l1, log_l2
 from layoutbrush.training.losses.restraint import restraint
 from layoutbrush.training.losses.texture import patterns, texture_energy
 from layoutbrush.training.losses.weighting import weighted_mean
@@ -210,6 +210,17 @@ def test_texture_energy_has_finite_gradients_on_flat_pictures() -> None:
     texture_energy(flat, torch.rand(1, 3, 32, 32), _half_mask(32)[:1]).backward()
     assert flat.grad is not None
     assert torch.isfinite(flat.grad).all()
+
+
+def test_log_l2_counts_a_tenth_less_error_alike_in_every_task() -> None:
+    truth, mask = torch.rand(2, 3, 16, 16), _half_mask()
+    errors = torch.tensor([0.1, 0.4]).view(2, 1, 1, 1)
+    found = log_l2(truth + errors, truth, mask).item()
+    for improved in ([0.9, 1.0], [1.0, 0.9]):
+        better = log_l2(truth + errors * torch.tensor(improved).view(2, 1, 1, 1), truth, mask).item()
+        assert found - better == pytest.approx(-torch.tensor(0.9).log().item(), rel=0.02)
+    outside = truth + 1 - mask
+    assert log_l2(outside, truth, mask).item() == pytest.approx(torch.tensor(1e-4).log().item())
 
 
 def test_blurred_l2_sees_colour_and_not_the_place_of_texture() -> None:

@@ -32,6 +32,7 @@ class Config:
         "adversarial",
         "comparator",
         "segmentation",
+        "complete",
         "distill",
         "drafts",
         "draft-classifier",

@@ -13,6 +13,7 @@ STAGES: dict[str, str] = {
     "adversarial": "layoutbrush.training.stages.adversarial",
     "comparator": "layoutbrush.training.comparators.stage",
     "segmentation": "layoutbrush.training.stages.segmentation",
+    "complete": "layoutbrush.training.stages.complete",
     "distill": "layoutbrush.training.stages.distill",
     "drafts": "layoutbrush.training.drafts.stage",
     "draft-classifier": "layoutbrush.training.drafts.classifier",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from layoutbrush.training.losses.contextual import contextual
 from layoutbrush.training.losses.features import Features, feature_matching, perceptual
-from layoutbrush.training.losses.reconstruction import blurred_l2, l1
+from layoutbrush.training.losses.reconstruction import blurred_l2, l1, log_l2
 from layoutbrush.training.losses.restraint import restraint
 from layoutbrush.training.losses.texture import texture_energy
 from layoutbrush.training.models.refine import Refine, RefineConfig
@@ -42,7 +42,8 @@ class Settings:
     ``width``: factor on the network's channels; ``split``: see RefineConfig, -1: as given weights
     have it; ``layers``: weight of each of the feature network's layers in the feature loss; ``own_features``: feature
     loss on the refiner's own visual-semantic encoder; ``texture``: energy of texture; ``blurred``: squared error of
-    blurred pictures; ``restraint``: charge for changing a warp that was right, up to an error of about
+    blurred pictures; ``decibels``: squared error of each task, logarithmic, of the coarse picture whole and of the
+    refined one half; ``restraint``: charge for changing a warp that was right, up to an error of about
     ``restraint_scale``; ``evaluated``: validation tasks.
     """
 
@@ -60,6 +61,7 @@ class Settings:
     own_features: float = 0.0
     texture: float = 0.0
     blurred: float = 0.0
+    decibels: float = 0.0
     restraint: float = 0.0
     restraint_scale: float = 0.05
     confidence_drop: float = 0.1
@@ -183,6 +185,10 @@ class RefineStage:
         """The weighted terms of Eq. 13 but the adversarial one; only the coarse picture's without ``refined``."""
         s, truth, hole = self.settings, batch["truth"], batch["mask"][:, None].float()
         terms = {"coarse_l1": s.coarse_l1 * l1(coarse, truth, hole)}
+        if s.decibels:
+            terms["decibels"] = s.decibels * log_l2(coarse, truth, hole)
+            if refined is not None:
+                terms["decibels"] = terms["decibels"] + s.decibels / 2 * log_l2(refined, truth, hole)
         if refined is not None:
             terms["fine_l1"] = s.fine_l1 * l1(refined, truth, hole)
             if s.blurred:
