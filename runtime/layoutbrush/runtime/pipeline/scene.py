@@ -52,12 +52,14 @@ class Scene:
 class Prepared:
     """A photo that was opened: its label map and the scenes made so far. Safe to use from several threads.
 
-    `photo`: uint8 (H, W, 3). `layout`: uint8 (H, W), given or segmented (`segmented`).
+    `photo`: uint8 (H, W, 3). `layout`: uint8 (H, W), given or segmented (`segmented`). `given`: the layout as it was
+    given where that said too little and `layout` holds what the segmenter found; None otherwise.
     """
 
     photo: Photo
     layout: LabelMap
     segmented: bool = False
+    given: LabelMap | None = None
     _scenes: OrderedDict[tuple[Bounds, Extent], Scene] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -65,6 +67,11 @@ class Prepared:
     def extent(self) -> Extent:
         """The photo's size."""
         return Extent.of_shape(self.photo.shape)
+
+    @property
+    def painted(self) -> LabelMap:
+        """The layout with which an edited one is compared: as it was given, gaps and all."""
+        return self.layout if self.given is None else self.given
 
     @property
     def nbytes(self) -> int:

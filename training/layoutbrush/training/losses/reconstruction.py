@@ -1,4 +1,4 @@
-"""l1 between pictures (first terms of equation 13); squared errors, of each task in decibels and of blurred pictures."""
+"""l1 between pictures (first terms of equation 13); squared errors: of tasks in decibels, and of blurred pictures."""
 
 from __future__ import annotations
 
