@@ -38,6 +38,8 @@ class Limits:
     """Tiles of one edit."""
     max_sources: int = 64
     """Sources of one edit."""
+    max_references: int = 16
+    """Reference photos of a document."""
     max_boxes: int = 64
     """Boxes, and drafts, of one GenerateDrafts."""
     max_seconds: float = 600.0

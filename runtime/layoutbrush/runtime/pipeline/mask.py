@@ -19,6 +19,9 @@ from layoutbrush.runtime.pipeline.resample import any_owned, scale_labels
 EXCLUDE_RIM = 2
 """Pixels by which excluded regions are grown: label maps are loose by two or three pixels."""
 
+SOURCE_RIM = 2
+"""The same for what is drawn from another photo: a rim of the old texture would stay around it."""
+
 
 COARSE_REACH = 32
 """Radius in pixels beyond which a mask is grown on a coarser grid."""
@@ -46,31 +49,60 @@ def edit_mask(layout: LabelMap, request: EditRequest) -> Mask:
     """Return where an edit may change the photo.
 
     The host's mask where it replaces; otherwise where `request.edited` differs from `layout`, grown by `request.grow`
-    times the square root of the changed area (US 11,636,570, FIG. 7), bounded by the host's mask where there is one.
+    times the square root of the changed area (US 11,636,570, FIG. 7), and what its sources fill, grown by SOURCE_RIM;
+    bounded by the host's mask where there is one.
 
     Raises:
-        InvalidArgument: nothing may change: the mask is empty, or the label maps are equal.
+        InvalidArgument: nothing may change: the mask is empty, or the label maps are equal and there are no sources.
     """
     if request.mask is not None and request.mask_use == "replace":
         bounds = filled_bounds(request.mask)
         if bounds.empty:
             raise InvalidArgument("The mask is empty: nothing may change.", "mask")
         return Mask(bounds, request.mask[bounds.slices])
+    parts = [_changed(layout, request), _sourced(request)]
+    found = [part for part in parts if part is not None]
+    if not found:
+        raise InvalidArgument("The edited label map equals the layout: there is nothing to change.", "edited")
+    grown = found[0] if len(found) == 1 else _union(*found)
+    if request.mask is not None:
+        pixels = grown.pixels & request.mask[grown.bounds.slices]
+        inner = filled_bounds(pixels)
+        if inner.empty:
+            raise InvalidArgument("The mask leaves nothing of what the label maps change.", "mask")
+        return Mask(inner.moved(grown.bounds.x, grown.bounds.y), pixels[inner.slices])
+    return grown
+
+
+def _changed(layout: LabelMap, request: EditRequest) -> Mask | None:
+    """Where the label maps differ, grown; None where they don't."""
     changed = layout != request.edited
     bounds = filled_bounds(changed)
     if bounds.empty:
-        raise InvalidArgument("The edited label map equals the layout: there is nothing to change.", "edited")
+        return None
     area = int(np.count_nonzero(changed[bounds.slices]))
     reach = math.ceil(request.grow * math.sqrt(area))
     wide = bounds.grow(reach).clamp(Extent.of_shape(layout.shape))
-    grown = grow_far(changed[wide.slices], reach)
-    if request.mask is not None:
-        grown &= request.mask[wide.slices]
-        inner = filled_bounds(grown)
-        if inner.empty:
-            raise InvalidArgument("The mask leaves nothing of what the label maps change.", "mask")
-        return Mask(inner.moved(wide.x, wide.y), grown[inner.slices])
-    return Mask(wide, grown)
+    return Mask(wide, grow_far(changed[wide.slices], reach))
+
+
+def _sourced(request: EditRequest) -> Mask | None:
+    """What the sources fill, with a rim; None where they fill nothing."""
+    if not request.sources:
+        return None
+    filled = np.zeros(request.edited.shape, np.bool_)
+    for source in request.sources:
+        filled |= source.region if source.region is not None else request.edited == source.label
+    bounds = filled_bounds(filled)
+    if bounds.empty:
+        return None
+    wide = bounds.grow(SOURCE_RIM).clamp(Extent.of_shape(filled.shape))
+    return Mask(wide, grow(filled[wide.slices], SOURCE_RIM))
+
+
+def _union(one: Mask, other: Mask) -> Mask:
+    bounds = one.bounds.union(other.bounds)
+    return Mask(bounds, one.crop(bounds) | other.crop(bounds))
 
 
 def filled_bounds(values: BoolMap) -> Bounds:

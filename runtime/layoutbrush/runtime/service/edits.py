@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,14 +16,13 @@ from layoutbrush.runtime.errors import (
     InvalidArgument,
     LayoutbrushError,
     OutOfRange,
-    SizeMismatch,
-    Unimplemented,
 )
 from layoutbrush.runtime.layers import LayerKind, place
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.pipeline.events import EditRequest
 from layoutbrush.runtime.service import read
 from layoutbrush.runtime.service.backend import Backend
+from layoutbrush.runtime.service.sources import ReferencePhoto, Sources
 from layoutbrush.runtime.service.uploads import Uploads
 
 _MASK_USES: dict[int, Literal["replace", "bound"]] = {
@@ -34,10 +34,13 @@ _MASK_USES: dict[int, Literal["replace", "bound"]] = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """An edit ready to run and the revision of the label map that it shows."""
+    """An edit ready to run, but for the references that it draws from, and the revision of the label map that it
+    shows.
+    """
 
     request: EditRequest
     revision: int
+    references: Mapping[str, ReferencePhoto]
 
 
 class Edits:
@@ -47,6 +50,7 @@ class Edits:
         self._backend = backend
         self._uploads = uploads
         self._limits = limits
+        self._sources = Sources(backend, uploads, limits)
 
     async def resolve(self, document: Document, edit: v1.Edit, options: read.Options) -> Prepared:
         """Check an edit against its document, paint its tiles, and return what the pipeline wants.
@@ -57,7 +61,7 @@ class Edits:
         photo = document.photo
         if edit.mask_use not in _MASK_USES:
             raise InvalidArgument("The field has an unknown value.", "edit.mask_use")
-        await self._check_sources(document, edit)
+        sources, references = await self._sources.resolve(document, edit.sources)
         mask = await self._selection(document, edit.mask if edit.HasField("mask") else None, LayerKind.MASK)
         exclude = await self._selection(document, edit.exclude if edit.HasField("exclude") else None, LayerKind.EXCLUDE)
         if photo.opaque is not None:
@@ -74,8 +78,10 @@ class Edits:
             mask_use=_MASK_USES[edit.mask_use],
             previews=options.previews,  # type: ignore[arg-type]  # checked by read.options
             preview_side=options.preview_side,
+            tiles=options.tiles,
+            sources=sources,
         )
-        return Prepared(request, revision)
+        return Prepared(request, revision, references)
 
     async def _edited(self, document: Document, edit: v1.Edit, masked: bool) -> NDArray[np.uint8]:
         """The edited label map over the whole photo, (H, W)."""
@@ -134,44 +140,6 @@ class Edits:
         decoded = await self._uploads.decode(header, layer.data, bounds)
         return place(decoded.pixels, decoded.bounds, bounds, np.False_, header.at("bounds"))
 
-    async def _check_sources(self, document: Document, edit: v1.Edit) -> None:
-        if len(edit.sources) > self._limits.max_sources:
-            raise OutOfRange(f"An edit has at most {self._limits.max_sources} sources.", "edit.sources")
-        for index, source in enumerate(edit.sources):
-            await self._check_source(document, source, f"edit.sources[{index}]")
-        if edit.sources and not self._backend.references:
-            raise Unimplemented("This server doesn't draw from other photos or labels yet.", "edit.sources")
-
-    async def _check_source(self, document: Document, source: v1.Source, fields: str) -> None:
-        target = source.WhichOneof("target")
-        if target == "label_id":
-            read.label_id(source.label_id, self._backend, f"{fields}.label_id")
-        elif target == "region":
-            header = read.whole_header(source.region, f"{fields}.region", LayerKind.MASK)
-            region = await self._uploads.decode(header, source.region.data, document.photo.bounds)
-            if not region.pixels.any():
-                raise InvalidArgument("The region is empty.", f"{fields}.region")
-        else:
-            raise InvalidArgument("A source needs a label_id or a region to fill.", f"{fields}.label_id")
-        wanted = source.source_label_id if source.HasField("source_label_id") else None
-        if wanted is not None:
-            read.label_id(wanted, self._backend, f"{fields}.source_label_id")
-        if wanted is None and target == "label_id":
-            wanted = source.label_id
-        if source.reference_id:
-            self._check_reference(document, source.reference_id, wanted, fields)
-
-    def _check_reference(self, document: Document, reference_id: str, wanted: int | None, fields: str) -> None:
-        document.check_uploads(LayerKind.REFERENCE_PHOTO, LayerKind.REFERENCE_LABEL_MAP)
-        photo = document.layer(LayerKind.REFERENCE_PHOTO, reference_id)
-        layout = document.layer(LayerKind.REFERENCE_LABEL_MAP, reference_id)
-        if photo is None:
-            raise InvalidArgument("The document has no reference of that id.", f"{fields}.reference_id")
-        if layout is not None and layout.bounds != photo.bounds:
-            raise SizeMismatch("The reference's label map isn't of the reference's size.", f"{fields}.reference_id")
-        if layout is not None and wanted is not None and not (layout.pixels == wanted).any():
-            raise InvalidArgument(f"The reference has no pixel of label {wanted}.", f"{fields}.reference_id")
-
 
 _FIELDS = {
     "layout": "layers[LABEL_MAP]",
@@ -181,9 +149,13 @@ _FIELDS = {
     "seed": "options.seed",
     "grow": "options.grow",
 }
+_SOURCE_FIELDS = {"label": "label_id", "reference": "reference_id", "source_label": "source_label_id"}
 
 
 def as_sent(error: LayoutbrushError) -> LayoutbrushError:
     """Rename a field of EditRequest, which an error of the pipeline names, to the client's own."""
+    source, _, field = error.field.partition("].")
+    if source.startswith("sources["):
+        error.field = f"edit.{source}].{_SOURCE_FIELDS.get(field, field)}"
     error.field = _FIELDS.get(error.field, error.field)
     return error

@@ -1,0 +1,106 @@
+"""Mixing: which part of an edit draws from which photo (US 11,636,570, FIG. 8).
+
+An edit's mask is split into parts. Each part is warped on its own, with keys from regions of one label of one photo
+alone; what no source names is one part more, which draws from the photo itself as in any edit. The parts are fused by
+the edited layout into one picture, which is refined once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from layoutbrush.runtime.errors import InvalidArgument, SizeMismatch
+from layoutbrush.runtime.geometry import Bounds, Extent
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL
+from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest, Source
+from layoutbrush.runtime.pipeline.mask import Mask
+from layoutbrush.runtime.pipeline.scene import Prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Pixels of an edit that one warp fills.
+
+    `mask`: over the edit's own mask's bounds. `prepared`: the photo that is drawn from. `label`: what is drawn from
+    there; None = what the edited label map says, from the photo itself. `usable`: bool, of that photo's size, where it
+    may be drawn from; None = anywhere but what the edit excludes. `place`: where that photo lies over the edited one,
+    None = not said.
+    """
+
+    mask: Mask
+    prepared: Prepared
+    label: int | None = None
+    usable: BoolMap | None = None
+    place: Bounds | None = None
+
+
+def split(prepared: Prepared, request: EditRequest, mask: Mask) -> list[Part]:
+    """Return the parts of an edit, a partition of its mask; the photo's own, where there is one, comes first.
+
+    Raises:
+        InvalidArgument: a source has nothing to fill, or its photo nothing to fill it with; the field is named.
+    """
+    owner = np.zeros(mask.pixels.shape, np.uint8)
+    edited = request.edited[mask.bounds.slices]
+    for number, source in enumerate(request.sources, 1):
+        region = edited == source.label if source.region is None else source.region[mask.bounds.slices]
+        owner[region & mask.pixels] = 0 if _is_plain(source) else number
+    rest = mask.pixels & (owner == 0)
+    parts = [Part(Mask(mask.bounds, rest), prepared)] if rest.any() else []
+    for number, source in enumerate(request.sources, 1):
+        mine = mask.pixels & (owner == number)
+        parts += _parts(prepared, request, source, Mask(mask.bounds, mine), f"sources[{number - 1}]")
+    return parts
+
+
+def _parts(prepared: Prepared, request: EditRequest, source: Source, mask: Mask, fields: str) -> Iterator[Part]:
+    """The parts of one source: one for each label that it draws from."""
+    photo = _photo(prepared, request, source, fields)
+    edited = request.edited[mask.bounds.slices]
+    if not mask.pixels.any():
+        if source.region is None and not (request.edited == source.label).any():
+            raise InvalidArgument(f"The edited label map has no pixel of label {source.label}.", f"{fields}.label")
+        return  # the mask, or a later source, leaves nothing of it: an edit may still do the rest
+    if source.source_label is not None:
+        wanted = {source.source_label: mask.pixels}
+    else:
+        wanted = {int(label): mask.pixels & (edited == label) for label in np.unique(edited[mask.pixels])}
+    for label, pixels in wanted.items():
+        usable = _usable(photo, request, source, label, fields)
+        yield Part(Mask(mask.bounds, pixels), photo, label, usable, source.place)
+
+
+def _is_plain(source: Source) -> bool:
+    """True where a source says no more than that its target is to be made anew."""
+    return not source.reference and source.source_label is None and source.source_region is None
+
+
+def _photo(prepared: Prepared, request: EditRequest, source: Source, fields: str) -> Prepared:
+    if not source.reference:
+        return prepared
+    photo = request.references.get(source.reference)
+    if photo is None:
+        raise InvalidArgument(f'There is no reference "{source.reference}".', f"{fields}.reference")
+    return photo
+
+
+def _usable(photo: Prepared, request: EditRequest, source: Source, wanted: int, fields: str) -> BoolMap:
+    """Where the photo may be drawn from."""
+    usable = np.ones(photo.extent.shape, np.bool_) if wanted == UNKNOWN_LABEL else photo.layout == wanted
+    if source.source_region is not None:
+        if source.source_region.shape != usable.shape:
+            found = Extent.of_shape(source.source_region.shape)
+            raise SizeMismatch(f"It is {found}, the photo is {photo.extent}.", f"{fields}.source_region")
+        usable &= source.source_region
+    if not source.reference and request.exclude is not None:
+        usable &= ~request.exclude
+    if not usable.any():
+        name = f'The reference "{source.reference}"' if source.reference else "The photo"
+        raise InvalidArgument(
+            f"{name} has no pixel of label {wanted} to draw from.",
+            f"{fields}.reference" if source.reference else f"{fields}.source_label",
+        )
+    return usable

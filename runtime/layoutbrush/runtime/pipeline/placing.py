@@ -1,0 +1,105 @@
+"""Where a photo that is drawn from lies in relation to the one that is edited: at which scale, and what is over what.
+
+A photo is never enlarged to be drawn from, and reduced to the edited photo's frame where it is larger. A thing that
+stands free in both (neither touches its picture's edge) is brought to the size that it is to have. What is drawn and
+what is filled lie over each other by their bounding boxes, so that the top of a sky fills the top of a sky: the
+networks take that for a hint, no more. A host may say where the photo lies; then scale and place are its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layoutbrush.runtime.geometry import Bounds, Extent
+from layoutbrush.runtime.pipeline.events import BoolMap
+from layoutbrush.runtime.pipeline.mask import filled_bounds
+from layoutbrush.runtime.pipeline.region import snap
+from layoutbrush.runtime.pipeline.resample import any_owned
+
+ENLARGED = 2.0
+"""No thing is enlarged further of our own accord."""
+EDGE = 0.01
+"""What comes so near to a picture's edge, as a share of its side, touches it."""
+MARGIN = 24
+"""Network pixels around what is drawn, at least."""
+OVERVIEW = 512
+"""Longest side of the reduced map in which the best window of a large photo is looked for."""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """An axis-parallel map of the edited photo's pixels to those of the photo that is drawn from: for rows and for
+    columns, `down * y + top` and `right * x + left`. `scale`: pixels of the edited photo that one drawn pixel fills,
+    vertically and horizontally.
+    """
+
+    down: float
+    top: float
+    right: float
+    left: float
+    scale: tuple[float, float]
+
+
+def overlay(target: Bounds, extent: Extent, usable: BoolMap, place: Bounds | None, same: bool = False) -> Overlay:
+    """Return how a photo lies over the edited one.
+
+    `target`: what is filled, in the edited photo of `extent`. `usable`: bool (H, W) of the other photo, what is drawn
+    from. `place`: where the other photo lies, if the host says so. `same`: both are one photo.
+    """
+    own = Extent.of_shape(usable.shape)
+    if same:
+        place = Bounds.of(own)
+    if place is not None:
+        down, right = own.height / place.height, own.width / place.width
+        return Overlay(down, -place.y * down, right, -place.x * right, (1 / down, 1 / right))
+    drawn = filled_bounds(usable)
+    if _is_free(target, extent) and _is_free(drawn, own):
+        scale = min(ENLARGED, math.sqrt(target.area / drawn.area))
+    else:
+        scale = min(1.0, extent.longer / own.longer)
+    down, right = drawn.height / target.height, drawn.width / target.width
+    return Overlay(down, drawn.y - target.y * down, right, drawn.x - target.x * right, (scale, scale))
+
+
+def _is_free(bounds: Bounds, extent: Extent) -> bool:
+    across, down = EDGE * extent.width, EDGE * extent.height
+    return (
+        bounds.x > across
+        and bounds.y > down
+        and bounds.right < extent.width - across
+        and bounds.bottom < extent.height - down
+    )
+
+
+def key_region(usable: BoolMap, scale: tuple[float, float], limit: int, near: tuple[float, float]) -> Bounds:
+    """Return what of a photo is looked at to draw from it.
+
+    `usable`: bool (H, W), what may be drawn. `scale`: network pixels that one pixel becomes, vertically and
+    horizontally. `limit`: longest side in network pixels. `near`: row and column that a window should lie around, where
+    what is drawn is larger than the limit; where something else holds more of it, that is taken.
+    """
+    extent = Extent.of_shape(usable.shape)
+    if extent.height * scale[0] <= limit and extent.width * scale[1] <= limit:
+        return Bounds.of(extent)
+    drawn = filled_bounds(usable)
+    tall, wide = (min(limit, 2 * MARGIN + side * s) for side, s in zip(drawn.extent.shape, scale, strict=True))
+    height, width = min(extent.height, math.ceil(tall / scale[0])), min(extent.width, math.ceil(wide / scale[1]))
+    small = extent.scaled(min(1.0, OVERVIEW / extent.longer))
+    rows, columns = small.height / extent.height, small.width / extent.width
+    counts = _window_sums(any_owned(usable, small), max(1, round(height * rows)), max(1, round(width * columns)))
+    down, right = np.indices(counts.shape, np.float32)
+    away = np.hypot(down / rows + height / 2 - near[0], right / columns + width / 2 - near[1]) / extent.longer
+    y, x = np.unravel_index(int(np.argmax(counts / counts.max() - 0.1 * away)), counts.shape)
+    return snap(Bounds(round(int(x) / columns), round(int(y) / rows), width, height).clamp(extent), extent)
+
+
+def _window_sums(values: BoolMap, height: int, width: int) -> NDArray[np.float32]:
+    """Return how many True pixels each window of that size holds, float32, by the window's upper left corner."""
+    total = np.pad(values.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums: NDArray[np.float32] = total[height:, width:].astype(np.float32)
+    sums += total[:-height, :-width] - total[:-height, width:] - total[height:, :-width]
+    return sums
