@@ -249,7 +249,7 @@ def test_documents_that_are_not_there(victim: Any) -> None:
     assert refusal.code == "FAILED_PRECONDITION"
 
 
-NAN, INFINITE = float("nan"), float("inf")
+NO_NUMBER, INFINITE = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"label": "tree", "x": 64, "width": 10, "height": 10}, "x"),
         ({"label": "tree", "y": 30, "width": 10, "height": 35}, "height"),
         ({"label": "tree", "y": -0.001, "width": 10, "height": 5}, "y"),
-        ({"label": "tree", "width": NAN, "height": 10}, "width"),
-        ({"label": "tree", "x": NAN, "width": 4, "height": 10}, "x"),
+        ({"label": "tree", "width": NO_NUMBER, "height": 10}, "width"),
+        ({"label": "tree", "x": NO_NUMBER, "width": 4, "height": 10}, "x"),
         ({"label": "tree", "y": INFINITE, "width": 4, "height": 10}, "y"),
         ({"label": "tree", "width": 4, "height": -INFINITE}, "height"),
         ({"label": "tree", "width": 0, "height": 10}, "width"),

@@ -13,10 +13,13 @@ asyncio; `MockClient` needs no server.
 """
 
 from layoutbrush.plugin_bridge.aio import AsyncClient, AsyncDocument, AsyncEdit
-from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractEdit
+from layoutbrush.plugin_bridge.aio_drafting import AsyncDrafting
+from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractDrafting, AbstractEdit
+from layoutbrush.plugin_bridge.boxes import Box
 from layoutbrush.plugin_bridge.client import Client, Document, Edit
+from layoutbrush.plugin_bridge.drafting import Drafting
 from layoutbrush.plugin_bridge.errors import RemoteError
-from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, Result
+from layoutbrush.plugin_bridge.events import Draft, Event, Preview, Progress, Queued, Result
 from layoutbrush.plugin_bridge.mock import MockClient
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference, Source
@@ -25,12 +28,17 @@ from layoutbrush.plugin_bridge.tiles import Tile
 __all__ = [
     "AbstractClient",
     "AbstractDocument",
+    "AbstractDrafting",
     "AbstractEdit",
     "AsyncClient",
     "AsyncDocument",
+    "AsyncDrafting",
     "AsyncEdit",
+    "Box",
     "Client",
     "Document",
+    "Draft",
+    "Drafting",
     "Edit",
     "Event",
     "MockClient",

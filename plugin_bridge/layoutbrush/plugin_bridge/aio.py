@@ -12,11 +12,13 @@ import grpc
 import grpc.aio
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge.api import EditOptions
+from layoutbrush.plugin_bridge.aio_drafting import AsyncDrafting
+from layoutbrush.plugin_bridge.api import DraftOptions, EditOptions
+from layoutbrush.plugin_bridge.boxes import Box, DraftRequest
 from layoutbrush.plugin_bridge.client import closed, too_old
 from layoutbrush.plugin_bridge.connection import Tls, aio_channel, diagnose
 from layoutbrush.plugin_bridge.errors import DOCUMENT_NOT_FOUND, RemoteError, ended_early, remote_error
-from layoutbrush.plugin_bridge.events import Assembler, Event, LabelMap, Result
+from layoutbrush.plugin_bridge.events import Assembler, Draft, Event, LabelMap, Result
 from layoutbrush.plugin_bridge.memory import Attempts, Memory, Next, cancelled, lost_on_the_way, worth_waiting
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import (
@@ -100,6 +102,18 @@ class AsyncClient:
         memory = Memory(document_layers(photo, label_map, mask, exclude, references))
         await self.run(memory.open())
         return AsyncDocument(self, memory)
+
+    def draft(
+        self,
+        boxes: Sequence[Box],
+        width: int,
+        height: int,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[DraftOptions],
+    ) -> AsyncDrafting:
+        """See `Client.draft`."""
+        return AsyncDrafting(self, DraftRequest(boxes, width, height, **options), timeout)
 
     async def call(self, step: Step) -> Any:
         """See `Client.call`."""
@@ -276,7 +290,7 @@ class AsyncEdit:
                     self.revision = response.revision
                     self._document.memory.accepted(self._request, response.revision)
                 for event in assembler.feed(response):
-                    if not isinstance(event, LabelMap):
+                    if not isinstance(event, LabelMap | Draft):
                         yield event
         finally:
             self._call.cancel()

@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypedDict
 
 from layoutbrush import v1
+from layoutbrush.plugin_bridge.boxes import Box
 from layoutbrush.plugin_bridge.errors import ended_early
-from layoutbrush.plugin_bridge.events import Event, Result
+from layoutbrush.plugin_bridge.events import Draft, DraftEvent, Event, Result
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference, Source, objection
 
@@ -37,6 +38,15 @@ class EditOptions(TypedDict, total=False):
     channels: str
     supersede: bool
     stream_tiles: bool
+
+
+class DraftOptions(TypedDict, total=False):
+    """How drafts are made; see the fields of `boxes.DraftRequest`."""
+
+    count: int
+    seed: int
+    layout_size: tuple[int, int] | None
+    png: bool
 
 
 class AbstractClient(ABC):
@@ -97,6 +107,21 @@ class AbstractClient(ABC):
 
         Raises:
             RemoteError: the server refused; `field` names what is wrong.
+        """
+
+    @abstractmethod
+    def draft(
+        self,
+        boxes: Sequence[Box],
+        width: int,
+        height: int,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[DraftOptions],
+    ) -> AbstractDrafting:
+        """Make pictures from labelled boxes of a canvas of that size; returns an iterator of events.
+
+        `timeout`: seconds. `options`: see `boxes.DraftRequest`. Servers that can have the capability "drafts".
         """
 
 
@@ -169,3 +194,23 @@ class AbstractEdit(ABC):
             if isinstance(event, Result):
                 return event
         raise ended_early()
+
+
+class AbstractDrafting(ABC):
+    """Drafts on their way: iterate over the events, or take all `drafts`. Nothing is sent before that."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[DraftEvent]:
+        """The events, each draft as soon as it is done; raises RemoteError where not all could be made."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """End the work; the iterator then raises RemoteError with code CANCELLED. From any thread."""
+
+    def drafts(self) -> list[Draft]:
+        """Wait for all drafts, in their order.
+
+        Raises:
+            RemoteError: not all could be made.
+        """
+        return [event for event in self if isinstance(event, Draft)]

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractEdit, EditOptions
+from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractEdit, DraftOptions, EditOptions
+from layoutbrush.plugin_bridge.boxes import Box, DraftRequest
 from layoutbrush.plugin_bridge.connection import Tls, channel, diagnose
+from layoutbrush.plugin_bridge.drafting import Drafting
 from layoutbrush.plugin_bridge.errors import DOCUMENT_NOT_FOUND, RemoteError, ended_early, remote_error
-from layoutbrush.plugin_bridge.events import Assembler, Event, LabelMap
+from layoutbrush.plugin_bridge.events import Assembler, Draft, Event, LabelMap
 from layoutbrush.plugin_bridge.memory import Attempts, Memory, Next, cancelled, lost_on_the_way, worth_waiting
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import (
@@ -94,6 +96,18 @@ class Client(AbstractClient):
     ) -> Document:
         """See `AbstractClient`."""
         return Document(self, document_layers(photo, label_map, mask, exclude, references))
+
+    def draft(
+        self,
+        boxes: Sequence[Box],
+        width: int,
+        height: int,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[DraftOptions],
+    ) -> Drafting:
+        """See `AbstractClient`."""
+        return Drafting(self, DraftRequest(boxes, width, height, **options), timeout)
 
     def call(self, step: Step) -> Any:
         """Make one unary call of the contract, with retries.
@@ -256,7 +270,7 @@ class Edit(AbstractEdit):
                     self.revision = response.revision
                     self._document.memory.accepted(self._request, response.revision)
                 for event in assembler.feed(response):
-                    if not isinstance(event, LabelMap):
+                    if not isinstance(event, LabelMap | Draft):
                         yield event
         finally:
             self._call.cancel()  # does nothing to a call that has ended

@@ -50,8 +50,21 @@ class LabelMap:
     picture: Picture
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A picture made from boxes. `index`: which of those ordered, from 0. `picture`: square, to be stretched over the
+    size that the boxes refer to. `label_map`: the boxes as ids of the bundle (GRAY); None where the server makes none.
+    """
+
+    index: int
+    picture: Picture
+    label_map: Picture | None = None
+
+
 Event = Queued | Progress | Preview | Tile | Result
-_Whole = Preview | Tile | Result | LabelMap
+DraftEvent = Queued | Progress | Draft
+Response = v1.RenderResponse | v1.SegmentResponse | v1.GenerateDraftsResponse
+_Whole = Preview | Tile | Result | LabelMap | Draft
 
 
 class _Waiting:
@@ -86,12 +99,14 @@ class Assembler:
         self._waiting: list[_Waiting] = []
         self._tiles: list[Tile] = []
 
-    def feed(self, response: v1.RenderResponse | v1.SegmentResponse) -> Iterator[Event | LabelMap]:
+    def feed(self, response: Response) -> Iterator[Event | LabelMap | Draft]:
         """Yield what this message completes. Events that this client doesn't know are passed over."""
         self.started = True
         if isinstance(response, v1.RenderResponse):
             self.revision = response.revision
             self._open_render(response)
+        elif isinstance(response, v1.GenerateDraftsResponse):
+            self._open_draft(response)
         elif response.HasField("label_map"):
             self._waiting.append(_Waiting([response.label_map], lambda pictures: LabelMap(pictures[0])))
         if response.HasField("queued"):
@@ -122,6 +137,12 @@ class Assembler:
                     lambda pictures: self._result(response.result, pictures),
                 )
             )
+
+    def _open_draft(self, response: v1.GenerateDraftsResponse) -> None:
+        if response.HasField("draft"):
+            draft = response.draft
+            layers = [draft.picture, *([draft.label_map] if draft.HasField("label_map") else [])]
+            self._waiting.append(_Waiting(layers, lambda pictures: Draft(draft.index, *pictures)))
 
     def _result(self, result: v1.Result, pictures: list[Picture]) -> Result:
         timings = {timing.stage: timing.milliseconds for timing in result.timings}

@@ -127,9 +127,9 @@ def worth_waiting(error: RemoteError) -> bool:
     return error.retry_after_s is not None and error.retry_after_s <= LONGEST_WAIT
 
 
-def cancelled() -> RemoteError:
-    """The error of an edit that its caller ended."""
-    return RemoteError(grpc.StatusCode.CANCELLED, "The edit was cancelled.")
+def cancelled(sentence: str = "The edit was cancelled.") -> RemoteError:
+    """The error of work that its caller ended."""
+    return RemoteError(grpc.StatusCode.CANCELLED, sentence)
 
 
 def lost_on_the_way(error: RemoteError, address: str) -> RemoteError:

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractEdit, EditOptions
+from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, AbstractEdit, DraftOptions, EditOptions
+from layoutbrush.plugin_bridge.boxes import Box, DraftRequest
 from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, Result
+from layoutbrush.plugin_bridge.mock_drafting import MockDrafting
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import EditRequest, Reference, describe, lacking
 from layoutbrush.plugin_bridge.tiles import Tile
@@ -48,7 +50,7 @@ _WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Call:
-    """A call that a plugin made. `name`: check, open, put, edit, cancel, segment or close."""
+    """A call that a plugin made. `name`: check, open, put, edit, cancel, segment, draft or close."""
 
     name: str
     details: Any = None
@@ -56,14 +58,14 @@ class Call:
 
 @dataclass
 class MockClient(AbstractClient):
-    """`problems`: raised one after the other by the next opens, edits and segmentations; None lets one pass. `hold`:
-    where set, edits wait after their first event until it is set, or they are cancelled.
+    """`problems`: raised one after the other by the next opens, edits, segmentations and drafts; None lets one pass.
+    `hold`: where set, edits and drafts wait after their first event until it is set, or they are cancelled.
     """
 
     problems: list[RemoteError | None] = field(default_factory=list)
     hold: threading.Event | None = None
     labels: Mapping[int, tuple[str, Rgb]] = field(default_factory=lambda: dict(LABELS))
-    capabilities: Sequence[str] = ("segmentation", "references", "polling")
+    capabilities: Sequence[str] = ("segmentation", "references", "polling", "drafts")
     calls: list[Call] = field(default_factory=list)
 
     def close(self) -> None:
@@ -81,6 +83,7 @@ class MockClient(AbstractClient):
             limits=v1.Limits(max_side=8192, max_layer_pixels=32 << 20, max_layer_bytes=512 << 20, min_side=1),
             engines=[v1.EngineInfo(name="mock", active=True)],
             capabilities=v1.Capabilities(**dict.fromkeys(self.capabilities, True)),
+            draft_labels=[label.name for label in labels] if "drafts" in self.capabilities else (),
         )
 
     def check(self, needs: Sequence[str] = ()) -> str:
@@ -103,10 +106,24 @@ class MockClient(AbstractClient):
         self.met("open", photo)
         return MockDocument(self, photo, label_map, mask)
 
+    def draft(
+        self,
+        boxes: Sequence[Box],
+        width: int,
+        height: int,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[DraftOptions],
+    ) -> MockDrafting:
+        """See `AbstractClient`."""
+        request = DraftRequest(boxes, width, height, **options)
+        self.met("draft", request)
+        return MockDrafting(request, self.labels, self.hold)
+
     def met(self, name: str, details: Any = None) -> None:
         """Record a call, and raise the problem that is next."""
         self.calls.append(Call(name, details))
-        if name in ("open", "edit", "segment", "check") and self.problems:
+        if name in ("open", "edit", "segment", "check", "draft") and self.problems:
             problem = self.problems.pop(0)
             if problem is not None:
                 raise problem
