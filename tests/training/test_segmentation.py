@@ -50,11 +50,13 @@ def test_the_segmenter_keeps_its_budget() -> None:
 
 def test_segment_gives_ids_and_probabilities() -> None:
     with torch.no_grad():
-        labels, confidence = Segment(SegmentationNetwork().eval())(torch.rand(2, 3, 64, 80))
+        labels, confidence, features = Segment(SegmentationNetwork().eval())(torch.rand(2, 3, 64, 80))
     assert labels.shape == confidence.shape == (2, 64, 80)
     assert labels.dtype == torch.int32
     assert 0 <= int(labels.min()) <= int(labels.max()) < 15
     assert 1 / 15 <= float(confidence.min()) <= float(confidence.max()) <= 1
+    assert features.shape == (2, 96 + 144, 4, 5)
+    assert float(features.min()) >= 0
 
 
 def test_photos_of_any_size_are_segmented() -> None:

@@ -87,5 +87,13 @@ REFINE = GraphSignature(
     ),
     (_picture("coarse"), _picture("refined")),
 )
-SEGMENT = GraphSignature("segment", (_picture("image"),), (_plane("labels", "int32"), _plane("confidence", "float32")))
+SEGMENT = GraphSignature(
+    "segment",
+    (_picture("image"),),
+    (
+        _plane("labels", "int32"),
+        _plane("confidence", "float32"),
+        TensorSpec("features", "float32", ("B", "CF", "H/16", "W/16")),
+    ),
+)
 GRAPHS = {graph.name: graph for graph in (ENCODE_IMAGE, WARP, REFINE, SEGMENT)}

@@ -61,7 +61,7 @@ def _tolerances(graph: str, schedule: str) -> tuple[Tolerance, ...]:
         "encode_image": (FEATURES,),
         "warp": (*WARP[schedule], OUTSIDE),
         "refine": (PICTURE, OUTSIDE),
-        "segment": (LABELS, CONFIDENCE),
+        "segment": (LABELS, CONFIDENCE, FEATURES),
     }[graph]
 
 
@@ -73,6 +73,8 @@ def _measured(
     elif graph == "segment":
         yield LABELS, float((one["labels"] != other["labels"]).mean())
         yield CONFIDENCE, float(np.abs(one["confidence"] - other["confidence"]).mean())
+        if graph == "segment":
+            yield FEATURES, _largest(one["features"], other["features"])
     elif graph == "refine":
         yield PICTURE, max(_largest(one[name], other[name]) for name in one)
         yield OUTSIDE, float(_changed(one["refined"], inputs) + _changed(other["refined"], inputs))

@@ -85,5 +85,5 @@ class NetworkLabels:
             load_weights(self._weights, network)
             self._network = network.eval()
         with torch.no_grad():
-            labels, confidence = Segment(self._network)(torch.from_numpy(planes))
+            labels, confidence, _ = Segment(self._network)(torch.from_numpy(planes))
         return labels[0].numpy(), confidence[0].numpy()

@@ -127,26 +127,31 @@ class SegmentationNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
+        return self.with_features(image)[0]
+
+    def with_features(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, and what the trunk saw: f3 brought down to 1/16 and f4, (B, channels, H/16, W/16), >= 0."""
         f1, f2, f3, f4 = self.trunk(image)
         x = self.rise8(self.context(f4), f3)
         x = self.rise2(self.rise4(x, f2), f1)
         logits: Tensor = self.head(self.drop(x))
-        return logits
+        return logits, torch.cat([F.avg_pool2d(f3, 2), f4], 1)
 
 
 class Segment(nn.Module):
-    """The graph `segment`: photo -> labels and how sure they are.
+    """The graph `segment`: photo -> labels, how sure they are, and what photos are compared by.
 
     forward: (B, 3, H, W) float32 in [0, 1] -> labels (B, H, W) int32, confidence (B, H, W) float32 in (0, 1], the
-    probability of that label.
+    probability of that label, features (B, C, H/16, W/16) float32, >= 0: the trunk's at its two coarsest levels.
     """
 
     def __init__(self, network: SegmentationNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See the class."""
-        scores = enlarged(self.network(image).float(), 2)  # (B, labels, H, W)
+        logits, features = self.network.with_features(image)
+        scores = enlarged(logits.float(), 2)  # (B, labels, H, W)
         confidence, labels = scores.softmax(1).max(1)
-        return labels.int(), confidence
+        return labels.int(), confidence, features.float()

@@ -210,7 +210,7 @@ def segment_photo(network: nn.Module, image: UInt8) -> UInt8:
     below, right = -height % 16, -width % 16
     padded = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
     with torch.no_grad():
-        labels, _ = Segment(network)(image_tensor([padded]).to(device))  # type: ignore[arg-type]
+        labels, _, _ = Segment(network)(image_tensor([padded]).to(device))  # type: ignore[arg-type]
     found: UInt8 = labels[0, :height, :width].cpu().numpy().astype(np.uint8)
     return found
 
