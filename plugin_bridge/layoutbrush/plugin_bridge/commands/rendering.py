@@ -37,11 +37,12 @@ _FLAGS = {
 
 @dataclass(frozen=True)
 class ServerChoice:
-    """`address`: HOST:PORT of a running server; empty = start a private one with `bundle` and `threads`."""
+    """`address`: HOST:PORT of a running server; empty = start a private one with `bundle`, `threads` and `drafts`."""
 
     address: str = ""
     bundle: str = "scenes"
     threads: int = 0
+    drafts: str = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +103,18 @@ def connected(choice: ServerChoice) -> Iterator[Client]:
         with Client(choice.address, token, tls=_tls_roots()) as client:
             yield client
     else:
-        with private_server(choice.bundle, choice.threads) as address, Client(address, token) as client:
+        drafts = ("--drafts", choice.drafts)
+        with private_server(choice.bundle, choice.threads, drafts) as address, Client(address, token) as client:
             yield client
+
+
+def label_colors(client: Client) -> dict[int, tuple[int, int, int]]:
+    """Return the colours that a server's labels are shown in, by id.
+
+    Raises:
+        RemoteError: it doesn't answer.
+    """
+    return {label.id: (label.color.red, label.color.green, label.color.blue) for label in client.info().bundle.labels}
 
 
 def _tls_roots() -> bytes | bool:
