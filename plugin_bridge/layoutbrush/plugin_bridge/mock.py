@@ -26,8 +26,9 @@ from layoutbrush.plugin_bridge.boxes import Box, DraftRequest
 from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, Result
 from layoutbrush.plugin_bridge.mock_drafting import MockDrafting
+from layoutbrush.plugin_bridge.mock_sources import MockReferences
 from layoutbrush.plugin_bridge.picture import Picture
-from layoutbrush.plugin_bridge.requests import EditRequest, Reference, describe, lacking
+from layoutbrush.plugin_bridge.requests import EditRequest, Reference, Source, describe, lacking
 from layoutbrush.plugin_bridge.tiles import Tile
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class MockClient(AbstractClient):
     ) -> MockDocument:
         """See `AbstractClient`."""
         self.met("open", photo)
-        return MockDocument(self, photo, label_map, mask)
+        return MockDocument(self, photo, label_map, mask, references)
 
     def draft(
         self,
@@ -134,15 +135,26 @@ class MockDocument(AbstractDocument):
 
     _ids = itertools.count(1)
 
-    def __init__(self, client: MockClient, photo: Picture, label_map: Picture | None, mask: Picture | None) -> None:
+    def __init__(
+        self,
+        client: MockClient,
+        photo: Picture,
+        label_map: Picture | None,
+        mask: Picture | None,
+        references: Sequence[Reference] = (),
+    ) -> None:
         self.id = f"mock-{next(self._ids)}"
         self.client = client
         self.photo = photo
         self.colors = _colors(photo)
         self.labels = (
-            _laid_over(bytes([UNKNOWN]) * len(self.colors), label_map, photo) if label_map else self._nearest()
+            _laid_over(bytes([UNKNOWN]) * len(self.colors), label_map, photo)
+            if label_map
+            else self._nearest(self.colors)
         )
         self.mask = mask
+        self.references = MockReferences()
+        self.references.add(references, self._nearest)
         self.states: dict[int, bytes] = {0: self.labels}
 
     def close(self) -> None:
@@ -167,17 +179,17 @@ class MockDocument(AbstractDocument):
     def segment(self, store: bool = False, reference_id: str = "") -> Picture:
         """See `AbstractDocument`: the label whose colour is nearest, for each pixel."""
         self.client.met("segment", reference_id)
-        photo, found = self.photo, self._nearest()
+        photo, found = self.photo, self._nearest(self.colors)
         if store:
             self.labels, self.states = found, {0: found}
         return Picture.gray(found, photo.width, photo.height, photo.x, photo.y)
 
-    def _nearest(self) -> bytes:
+    def _nearest(self, colors: list[Rgb]) -> bytes:
         table = [(number, color) for number, (_, color) in self.client.labels.items()]
         known: dict[Rgb, int] = {}
-        for color in set(self.colors):
+        for color in set(colors):
             known[color] = min((sum((a - b) ** 2 for a, b in zip(color, own, strict=True)), n) for n, own in table)[1]
-        return bytes(known[color] for color in self.colors)
+        return bytes(known[color] for color in colors)
 
 
 class MockEdit(AbstractEdit):
@@ -207,7 +219,8 @@ class MockEdit(AbstractEdit):
             document.client.hold.wait(_WAIT_SECONDS)
         if self._cancelled.is_set():
             raise RemoteError(grpc.StatusCode.CANCELLED, "The edit was cancelled.")
-        result = self._result(edited, self._mask(edited))
+        drawn = document.references.colors(request.sources, edited, (document.colors, document.labels), self._laid)
+        result = self._result(edited, self._mask(edited, drawn), drawn)
         for kind in request.previews:
             yield Preview(kind, result.picture)
         if request.stream_tiles:
@@ -229,17 +242,25 @@ class MockEdit(AbstractEdit):
             raise RemoteError(grpc.StatusCode.INVALID_ARGUMENT, text, "edit.label_map.data", "UNKNOWN_LABEL")
         return edited
 
-    def _mask(self, edited: bytes) -> list[bool]:
-        """Where the photo changes; masks of the host replace or bound the difference of the label maps."""
+    def _laid(self, source: Source) -> bytes:
+        """A source's region over the photo."""
+        photo = self._document.photo
+        return _laid_over(bytes(photo.width * photo.height), source.region, photo) if source.region else b""
+
+    def _mask(self, edited: bytes, drawn: Mapping[int, Rgb]) -> list[bool]:
+        """Where the photo changes; masks of the host replace or bound the difference of the label maps and what sources
+        fill.
+        """
         document, request = self._document, self._request
-        changed = [new != old for new, old in zip(edited, document.labels, strict=True)]
+        pairs = zip(edited, document.labels, strict=True)
+        changed = [new != old or index in drawn for index, (new, old) in enumerate(pairs)]
         given = request.mask or document.mask
         if given is None:
             return changed
         selected = [value >= 128 for value in _laid_over(bytes(len(edited)), given, document.photo)]
         return [a and b for a, b in zip(selected, changed, strict=True)] if request.bound else selected
 
-    def _result(self, edited: bytes, mask: list[bool]) -> Result:
+    def _result(self, edited: bytes, mask: list[bool], drawn: Mapping[int, Rgb]) -> Result:
         photo, colors = self._document.photo, self._document.colors
         inside = [index for index, chosen in enumerate(mask) if chosen]
         if not inside:
@@ -252,7 +273,8 @@ class MockEdit(AbstractEdit):
         for y in range(top, top + height):
             for x in range(left, left + width):
                 index = y * photo.width + x
-                wanted = self._new_color(edited[index], means, x, y) if mask[index] else colors[index]
+                mean = drawn.get(index) or means.get(edited[index]) or self._painted_with(edited[index])
+                wanted = self._grained(mean, x, y) if mask[index] else colors[index]
                 pixels += _ordered(wanted, 255 * mask[index], self._request.channels)
                 covered.append(255 * mask[index])
         picture = Picture(
@@ -267,10 +289,12 @@ class MockEdit(AbstractEdit):
         )
         return Result(picture, replace(picture, data=bytes(covered), channels="GRAY"), {"total": 1.0})
 
-    def _new_color(self, label: int, means: Mapping[int, Rgb], x: int, y: int) -> Rgb:
-        name_and_color = self._document.client.labels.get(label, ("", (128, 128, 128)))
+    def _painted_with(self, label: int) -> Rgb:
+        return self._document.client.labels.get(label, ("", (128, 128, 128)))[1]
+
+    def _grained(self, color: Rgb, x: int, y: int) -> Rgb:
         grain = (7 * x + 13 * y + 31 * self._request.seed) % 9 - 4
-        red, green, blue = (min(255, max(0, value + grain)) for value in means.get(label, name_and_color[1]))
+        red, green, blue = (min(255, max(0, value + grain)) for value in color)
         return red, green, blue
 
 

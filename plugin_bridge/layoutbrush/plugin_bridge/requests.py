@@ -28,20 +28,32 @@ class Reference:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the texture of one label, or of a region (a mask), comes from. `reference`: empty = the photo itself."""
+    """Where the texture of one label, or of a region (a mask), comes from; what it fills always changes.
+
+    `reference`: the name of a reference; empty = the photo itself. `source_label`: what is drawn from there; None = the
+    label that is filled. `source_region`: a mask of the reference, where it may be drawn from. `place`: x, y, width and
+    height of the whole reference as it lies over the photo; what is drawn then keeps its place and scale.
+    """
 
     label: int | None = None
     region: Picture | None = None
     reference: str = ""
     source_label: int | None = None
+    source_region: Picture | None = None
+    place: tuple[int, int, int, int] | None = None
 
     def message(self) -> v1.Source:
         """The source as a message."""
         message = v1.Source(reference_id=self.reference, source_label_id=self.source_label)
         if self.region is not None:
-            message.region.CopyFrom(self.region.layer(v1.LAYER_KIND_MASK))
+            message.region.CopyFrom(self.region.packed().layer(v1.LAYER_KIND_MASK))
         elif self.label is not None:
             message.label_id = self.label
+        if self.source_region is not None:
+            message.source_region.CopyFrom(self.source_region.packed().layer(v1.LAYER_KIND_MASK))
+        if self.place is not None:
+            x, y, width, height = self.place
+            message.place.MergeFrom(v1.Bounds(x=x, y=y, width=width, height=height))
         return message
 
 

@@ -7,6 +7,11 @@
 What may change is where the two label maps differ, grown a little; --mask says otherwise. Everything else comes back
 bit for bit. Label maps are 8-bit PNGs with one channel of label ids (palette PNGs by their index), 255 = unknown;
 `layoutbrush doctor` lists the ids. Without --server a private server is started for this one edit.
+
+Textures can come from other photos: --reference other.jpg draws what was painted from there, as far as that photo has
+the label, and --take says it label by label:
+
+    layoutbrush edit photo.jpg --edited-layout layout.png --reference dusk.jpg --take sky --out dusk_sky.png
 """
 
 from __future__ import annotations
@@ -43,11 +48,20 @@ class Config:
     exclude: Path | None = None
     """255 = never copy from here, such as the thing that is being removed."""
 
-    reference: tuple[Path, ...] = ()
-    """Further photos to draw from. Not served by this version yet."""
+    reference: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    """A further photo to draw from; may be given several times."""
 
-    reference_layout: tuple[Path, ...] = ()
-    """Label map of each --reference. Not served by this version yet."""
+    reference_layout: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    """Label map of each --reference, in their order. Left out: the server finds them by segmentation."""
+
+    take: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """LABEL[:REF[:LABEL_THERE]]: all of this label (name or id) in the edited layout is drawn from reference REF (1, 2,
+    ...), from what is LABEL_THERE there. May be given several times. Left out, with one reference: what the label maps
+    change is drawn from it, as far as it has the label."""
+
+    place: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """X,Y,WIDTH,HEIGHT: where each --reference lies on the photo when it is stretched over it; things are then put in
+    at that place and size. Left out: chosen by what is drawn and what is filled."""
 
     seed: int = 0
     """The same seed gives the same picture; try another one for another fill."""
@@ -76,13 +90,13 @@ def run(config: Config) -> int:
 
 
 def _edit(config: Config) -> int:
-    from layoutbrush.plugin_bridge.commands import rendering
-    from layoutbrush.plugin_bridge.commands.files import Problem, check_output, write_png
+    from layoutbrush.plugin_bridge.commands import mixing, rendering
+    from layoutbrush.plugin_bridge.commands.files import check_output, write_png
     from layoutbrush.plugin_bridge.events import Event, Preview
 
-    if config.reference or config.reference_layout:
-        raise Problem("--reference: this version draws from the photo itself only.")
     check_output(config.out)
+    references = mixing.read_references(config.reference, config.reference_layout, config.place)
+    takes = mixing.parse_takes(config.take, len(references))
     task = rendering.read_task(config.photo, config.edited_layout, config.layout, config.mask, config.exclude)
     options = rendering.Options(config.seed, config.grow, config.bound, ("warped", "coarse") if config.previews else ())
     choice = rendering.ServerChoice(config.server, config.bundle, config.threads)
@@ -93,7 +107,7 @@ def _edit(config: Config) -> int:
             if isinstance(event, Preview) and config.previews:
                 write_png(config.previews / f"{event.kind}.png", rendering.array_of(event.picture))
 
-        rendered = rendering.render(client, task, options, heard)
+        rendered = mixing.mixed(client, task, options, references, takes, heard)
     write_png(config.out, rendered.pixels, task.photo.profile)
     share = 100 * rendered.mask.mean()
     print(f"{config.out}: {share:.1f} % of the photo redrawn in {rendered.timings.get('total', 0) / 1000:.2f} s")

@@ -1,7 +1,7 @@
 """Edit a folder of tasks, one picture each.
 
-Each task is a folder with image.png and edited.png, and optionally layout.png, mask.png and exclude.png; its result is
-written to DIR/<task>.png:
+Each task is a folder with image.png and edited.png, and optionally layout.png, mask.png, exclude.png, and a photo to
+draw from, reference.png, with reference_layout.png; its result is written to DIR/<task>.png:
 
     layoutbrush edit-folder tasks --out results
 
@@ -38,6 +38,10 @@ class Config:
     skip_done: bool = False
     """Leave tasks out whose result is there already."""
 
+    take: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """LABEL[:1[:LABEL_THERE]]: what the tasks with a reference draw from it, as in `layoutbrush edit`. Left out: what
+    their label maps change, as far as the reference has the label."""
+
     seed: int = 0
     """Of every task."""
 
@@ -63,7 +67,7 @@ def _edit_all(config: Config) -> int:
     from rich.progress import Progress
 
     from layoutbrush.plugin_bridge.commands import rendering
-    from layoutbrush.plugin_bridge.commands.files import FileProblem
+    from layoutbrush.plugin_bridge.commands.files import Problem
     from layoutbrush.plugin_bridge.errors import RemoteError
 
     tasks = _tasks(config)
@@ -78,7 +82,7 @@ def _edit_all(config: Config) -> int:
         for task in bar.track(tasks, description="Editing"):
             try:
                 _edit_one(client, task, config)
-            except FileProblem as problem:
+            except Problem as problem:
                 failures.append(f"{task.name}: {problem}")
             except RemoteError as error:
                 failures.append(f"{task.name}: {rendering.explained(error)}")
@@ -102,12 +106,16 @@ def _tasks(config: Config) -> list[Path]:
 
 
 def _edit_one(client: Client, folder: Path, config: Config) -> None:
-    from layoutbrush.plugin_bridge.commands import rendering
+    from layoutbrush.plugin_bridge.commands import mixing, rendering
     from layoutbrush.plugin_bridge.commands.files import write_png
 
-    optional = [
-        path if path.is_file() else None for path in (folder / f"{n}.png" for n in ("layout", "mask", "exclude"))
-    ]
+    def there(name: str) -> Path | None:
+        return folder / name if (folder / name).is_file() else None
+
+    optional = [there(f"{name}.png") for name in ("layout", "mask", "exclude")]
     task = rendering.read_task(folder / "image.png", folder / "edited.png", *optional)
-    rendered = rendering.render(client, task, rendering.Options(seed=config.seed))
+    reference, layout = there("reference.png"), there("reference_layout.png")
+    references = mixing.read_references([reference], [layout] if layout else []) if reference else []
+    takes = mixing.parse_takes(config.take, 1) if references else []
+    rendered = mixing.mixed(client, task, rendering.Options(seed=config.seed), references, takes)
     write_png(config.out / f"{folder.name}.png", rendered.pixels, task.photo.profile)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from layoutbrush.plugin_bridge import Client, Document, Picture, Progress, Queued, RemoteError, Result
+from layoutbrush.plugin_bridge import Client, Document, Picture, Progress, Queued, RemoteError, Result, Source
 from layoutbrush.plugin_bridge.commands.files import (
     Photo,
     Problem,
@@ -31,6 +31,7 @@ _FLAGS = {
     "edit.exclude": "--exclude",
     "options.seed": "--seed",
     "options.grow": "--grow",
+    "edit.sources": "--take",
 }
 """Fields of the wire contract as the command line calls them."""
 
@@ -68,6 +69,7 @@ class Options:
     grow: float | None = None
     bound: bool = False
     previews: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 1 << 31:
@@ -186,6 +188,7 @@ def render_in(
         seed=options.seed,
         grow=options.grow,
         previews=options.previews,
+        sources=options.sources,
     )
     for event in events:
         heard(event)
@@ -248,5 +251,7 @@ def guarded(work: Callable[[], int]) -> int:
 
 def explained(error: RemoteError) -> str:
     """Return the server's sentence with its field as the command line calls it."""
+    if error.field.startswith("edit.sources[") and error.field.endswith(("reference_id", "place")):
+        return f"--{error.field.rpartition('.')[2].removesuffix('_id')}: {error.message}"
     flag = next((flag for name, flag in _FLAGS.items() if error.field.startswith(name)), error.field)
     return f"{flag}: {error.message}" if flag else error.message
