@@ -62,6 +62,7 @@ class Settings:
 
     kind: str = "boxes"
     collections: tuple[str, ...] = ("scenes", "streets")
+    pieces: int = 8
     smallest: float = 0.02
     fewest: int = 3
     most: int = 8
@@ -130,5 +131,7 @@ def build(settings: Settings, data: DataOptions) -> ClassifierStage:
     """The stage on the photos of ``settings.kind`` below ``data.folder``. Raises DataError, WeightsError."""
     s = settings
     rule = BoxFilter(s.smallest, s.fewest, s.most, s.crowded)
-    train, validation = (open_boxes(s.kind, data.folder, split, rule, s.collections) for split in ("train", "val"))
+    train, validation = (
+        open_boxes(s.kind, data.folder, split, rule, s.collections, s.pieces, data.size) for split in ("train", "val")
+    )
     return ClassifierStage(settings, data, (train, validation))

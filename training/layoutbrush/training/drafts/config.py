@@ -21,7 +21,10 @@ class DraftConfig:
     ``latent`` and ``embedding``: lengths of the latent code and of a category's embedding (source: 64 and 64);
     ``width``: channels of the first layers; ``grid``: side of the feature maps that are fused; ``hidden`` and
     ``layers``: of the convolutional LSTM (source: 3 layers); ``blocks``: residual blocks before the decoder;
-    ``fuser``: `lstm`, or `sum` for maps that are only added up (ablation).
+    ``placed``: side of the maps in which the boxes are drawn, 0 for ``size`` as in the source; a smaller one is
+    quicker, and edges between its pixels are kept as shares of pixels; ``painted``: channels of the painted maps that
+    the decoder gets at each scale, 0 for none as in the source; ``fuser``: `lstm`, or `sum` for maps that are only
+    added up (ablation).
     """
 
     labels: int
@@ -34,6 +37,8 @@ class DraftConfig:
     layers: int = 3
     blocks: int = 3
     fuser: str = "lstm"
+    placed: int = 0
+    painted: int = 0
 
     def __post_init__(self) -> None:
         if self.size not in SIDES:
@@ -42,6 +47,10 @@ class DraftConfig:
             raise DraftConfigError(f"fuser: should be one of {', '.join(FUSERS)}, not {self.fuser!r}")
         if self.grid < 4 or self.grid > self.size // 2 or self.grid & (self.grid - 1):
             raise DraftConfigError(f"grid: should be a power of two of 4 to {self.size // 2}, not {self.grid}")
+        if self.placed and not (2 * self.grid <= self.placed <= self.size and self.placed & (self.placed - 1) == 0):
+            raise DraftConfigError(
+                f"placed: should be 0 or a power of two of {2 * self.grid} to {self.size}, not {self.placed}"
+            )
         for name in ("labels", "latent", "embedding", "hidden", "layers"):
             if getattr(self, name) < 1:
                 raise DraftConfigError(f"{name}: should be at least 1")
@@ -52,6 +61,11 @@ class DraftConfig:
     def crop(self) -> int:
         """Side of the crops of objects: half the draft's (source: 32 of 64)."""
         return self.size // 2
+
+    @property
+    def canvas(self) -> int:
+        """Side of the maps in which the boxes are drawn."""
+        return self.placed or self.size
 
     @property
     def halvings(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -50,12 +52,12 @@ class ObjectEncoder(nn.Module):
 
     def __init__(self, config: DraftConfig) -> None:
         super().__init__()
-        self.size = config.size
+        self.size = config.canvas
         self.embedding = nn.Embedding(config.labels, config.embedding)
         channels = config.width
         self.placed = PlacedConv(config.embedding + config.latent, channels)
         layers: list[nn.Module] = [normalised(channels), nn.LeakyReLU(SLOPE)]
-        for _ in range(config.halvings - 1):
+        for _ in range(int(math.log2(config.canvas // config.grid)) - 1):
             wider = min(2 * channels, 2 * config.width)
             layers += [nn.Conv2d(channels, wider, 4, 2, 1), normalised(wider), nn.LeakyReLU(SLOPE)]
             channels = wider

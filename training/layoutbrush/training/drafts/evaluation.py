@@ -19,7 +19,7 @@ from layoutbrush.training.drafts.classifier import load_classifier
 from layoutbrush.training.drafts.generator import DraftNetwork, sample_codes
 from layoutbrush.training.drafts.placing import object_crops
 from layoutbrush.training.drafts.score_networks import load_classes
-from layoutbrush.training.drafts.scores import accuracy, chance, diversity, inception_score
+from layoutbrush.training.drafts.scores import accuracy, chance, diversity, inception_score, shuffled_chance
 from layoutbrush.training.metrics.lpips import load_lpips
 from layoutbrush.training.sheets import grid
 from layoutbrush.training.stages.options import OptionError
@@ -65,8 +65,13 @@ class Evaluator:
 
     @torch.no_grad()
     def rows(self, network: nn.Module) -> tuple[list[Row], dict[str, float]]:
-        """The rows `real` and `drafts`, and further figures: `rebuilt_l1` in [0, 1], `chance` of the accuracy."""
-        tally = _Tally(self.networks)
+        """The rows `real` and `drafts`, and further figures.
+
+        `rebuilt_l1` in [0, 1]; what the accuracy is without any knowledge of the objects: `chance` of always naming
+        the most frequent label, `shuffled` of the right labels in random order, `uniform` of any label for any object;
+        `misplaced`: the accuracy in the boxes of another layout, which a draft is not of.
+        """
+        tally = _Tally(self.networks, len(self.labels))
         for part, drafts, rebuilt in self._each(network):
             tally.add(part, drafts, rebuilt)
         return tally.rows()
@@ -107,13 +112,14 @@ class Evaluator:
 
 
 class _Tally:
-    """Gathers what the figures need, chunk by chunk."""
+    """Gathers what the figures need, chunk by chunk; ``count``: how many labels there are."""
 
-    def __init__(self, networks: Mapping[str, nn.Module]) -> None:
-        self.networks = networks
+    def __init__(self, networks: Mapping[str, nn.Module], count: int) -> None:
+        self.networks, self.count = networks, count
         self.classes: dict[str, list[Tensor]] = {"real": [], "drafts": []}
         self.crops: dict[str, list[Tensor]] = {"real": [], "drafts": []}
         self.labels: dict[str, list[Tensor]] = {"real": [], "drafts": []}
+        self.elsewhere: tuple[list[Tensor], list[Tensor]] = ([], [])
         self.distances: list[Tensor] = []
         self.l1: list[Tensor] = []
 
@@ -131,6 +137,11 @@ class _Tally:
                 if "crops" in self.networks:
                     inside = object_crops(picture, part["boxes"], part["valid"], picture.shape[-1] // 2)
                     self.crops[name].append(self.networks["crops"](inside))
+        if "crops" in self.networks and len(part["labels"]) > 1:
+            other = {name: part[name].roll(1, 0) for name in ("labels", "boxes", "valid")}
+            inside = object_crops(drafts[0], other["boxes"], other["valid"], drafts[0].shape[-1] // 2)
+            self.elsewhere[0].append(self.networks["crops"](inside))
+            self.elsewhere[1].append(other["labels"][other["valid"]])
 
     def rows(self) -> tuple[list[Row], dict[str, float]]:
         """See :meth:`Evaluator.rows`."""
@@ -141,7 +152,15 @@ class _Tally:
             right = accuracy(torch.cat(crops), labels) if crops else None
             spread = float(torch.cat(self.distances).mean()) if name == "drafts" and self.distances else None
             rows.append(Row(name, score, right, spread))
-        further = {"rebuilt_l1": float(torch.cat(self.l1).mean()), "chance": chance(torch.cat(self.labels["real"]))}
+        labels = torch.cat(self.labels["real"])
+        further = {
+            "rebuilt_l1": float(torch.cat(self.l1).mean()),
+            "chance": chance(labels),
+            "shuffled": shuffled_chance(labels),
+            "uniform": 1 / self.count,
+        }
+        if self.elsewhere[0]:
+            further["misplaced"] = accuracy(torch.cat(self.elsewhere[0]), torch.cat(self.elsewhere[1]))
         return rows, further
 
 

@@ -13,6 +13,7 @@ from layoutbrush.training.drafts.config import DraftConfig
 from layoutbrush.training.drafts.decoder import Decoder
 from layoutbrush.training.drafts.encoders import CropEncoder, ObjectEncoder
 from layoutbrush.training.drafts.fuser import build_fuser
+from layoutbrush.training.drafts.painting import Painter
 from layoutbrush.training.drafts.placing import object_crops
 from layoutbrush.training.trainer.weights import load_weights, stored_arguments
 
@@ -46,6 +47,7 @@ class DraftNetwork(nn.Module):
         self.objects = ObjectEncoder(config)
         self.fuser = build_fuser(config)
         self.decoder = Decoder(config)
+        self.painter = Painter(config) if config.painted else None
 
     def draft(self, labels: Tensor, boxes: Tensor, valid: Tensor, latents: Tensor) -> Tensor:
         """labels (B, O) int, boxes (B, O, 4), valid (B, O) bool, latents (N, z) of the valid ones -> (B, 3, S, S)."""
@@ -53,7 +55,12 @@ class DraftNetwork(nn.Module):
         placed = maps.new_zeros(*labels.shape, *maps.shape[1:])
         placed = placed.index_put((valid.nonzero()[:, 0], valid.nonzero()[:, 1]), maps)  # (B, O, C, h, w)
         fused = self.fuser(placed.transpose(0, 1), valid.transpose(0, 1))
-        picture: Tensor = self.decoder(fused)
+        painted: list[Tensor] = []
+        if self.painter is not None:
+            spread = latents.new_zeros(*labels.shape, latents.shape[1])
+            spread = spread.index_put((valid.nonzero()[:, 0], valid.nonzero()[:, 1]), latents)  # (B, O, z)
+            painted = self.painter(labels, spread, boxes, valid)
+        picture: Tensor = self.decoder(fused, painted)
         return picture
 
     def estimate(self, image: Tensor, boxes: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ class DraftGraph(nn.Module):
     def __init__(self, network: DraftNetwork) -> None:
         super().__init__()
         self.objects, self.fuser, self.decoder = network.objects, network.fuser, network.decoder
+        self.painter = network.painter
 
     def forward(self, labels: Tensor, boxes: Tensor, latents: Tensor) -> Tensor:
         """See the class."""
@@ -30,7 +31,10 @@ class DraftGraph(nn.Module):
         maps = maps.reshape(drafts, count, *maps.shape[1:]).transpose(0, 1)  # (O, B, C, h, w)
         fuser = self.fuser
         fused = scanned(fuser, maps) if isinstance(fuser, ConvLSTM) and torch.compiler.is_exporting() else fuser(maps)
-        picture: Tensor = self.decoder(fused)
+        painted: list[Tensor] = []
+        if self.painter is not None:
+            painted = self.painter(each.reshape(drafts, count), latents, placed.reshape(drafts, count, 4))
+        picture: Tensor = self.decoder(fused, painted)
         return picture
 
 

@@ -11,17 +11,22 @@ from layoutbrush.training.drafts.boxed_photo import BoxedSet, BoxFilter
 from layoutbrush.training.drafts.read_boxes import read_boxes
 from layoutbrush.training.drafts.read_cocostuff import read_cocostuff_boxes
 from layoutbrush.training.drafts.read_visual_genome import VisualGenomeRule, read_visual_genome_boxes
+from layoutbrush.training.drafts.regions import read_regions
 from layoutbrush.training.drafts.toy import toy_boxes
 
-KINDS = ("boxes", "cocostuff", "visual-genome", "toy")
+KINDS = ("boxes", "regions", "cocostuff", "visual-genome", "toy")
 
 
-def open_boxes(kind: str, root: Path, split: str, rule: BoxFilter, names: Sequence[str] = ()) -> BoxedSet:
+def open_boxes(
+    kind: str, root: Path, split: str, rule: BoxFilter, names: Sequence[str] = (), pieces: int = 1, size: int = 64
+) -> BoxedSet:
     """The photos of a split that count. Visual Genome has a rule of its own, of which ``rule`` sets the most and the
-    fewest objects. Raises DataError.
+    fewest objects; ``pieces`` of each photo at ``size`` pixels are made for `regions`. Raises DataError.
     """
     if kind == "boxes":
         return read_boxes(root, names, split).filtered(rule)
+    if kind == "regions":
+        return read_regions(root, names, split, pieces, size).filtered(rule)
     if kind == "cocostuff":
         return read_cocostuff_boxes(root, split, rule)
     if kind == "visual-genome":

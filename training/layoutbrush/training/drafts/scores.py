@@ -48,6 +48,12 @@ def chance(labels: Tensor) -> float:
     return float(torch.bincount(labels).max() / len(labels))
 
 
+def shuffled_chance(labels: Tensor) -> float:
+    """Expected accuracy of the right labels in random order: the sum of the squared shares of the labels."""
+    shares = torch.bincount(labels).double() / len(labels)
+    return float(shares.square().sum())
+
+
 def diversity(samples: Sequence[Tensor], distance: Distance) -> Tensor:
     """(B,) mean distance over all pairs of ``samples``, each (B, 3, H, W): one draft of each layout. Two samples at
     least, else ValueError.

@@ -25,23 +25,37 @@ from layoutbrush.training.drafts.generator import DraftNetwork, Pass
 from layoutbrush.training.drafts.judges import ImageJudge, ObjectJudge
 from layoutbrush.training.drafts.losses import LossWeights, category_loss, fooling_loss, judges_loss, own_terms
 from layoutbrush.training.drafts.opening import open_boxes
+from layoutbrush.training.losses.adversarial import r1
+from layoutbrush.training.losses.augmentation import Augmentation, draw
+from layoutbrush.training.stages.options import OptionError
 from layoutbrush.training.trainer.stage import Batch, Context, DataOptions, Optimization, Report, warm_then_linear
 from layoutbrush.training.trainer.weights import load_weights
+
+LAZY = 8
+"""Steps between gradient penalties."""
+IMAGES = Augmentation(color=0.3, shift=0.125, cutout=0.25)
+OBJECTS = Augmentation(color=0.15, shift=0.1, cutout=0.0)
+"""How pictures and crops are changed before the judges see them; an object's colour tells its category, too."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Data: ``kind`` (boxes, cocostuff, visual-genome, toy), ``collections`` (names of box files), ``smallest``,
+    """Data: ``kind`` (boxes, regions, cocostuff, visual-genome, toy), ``collections`` (names of box files),
+    ``pieces`` of each photo (`regions`), ``smallest``,
     ``fewest``, ``most``, ``crowded`` (see BoxFilter), ``flip``. Networks: ``latent``, ``embedding``, ``width``,
-    ``hidden``, ``layers``, ``blocks`` (see DraftConfig), ``judge_width``. Losses: ``kl``, ``image_l1``, ``latent_l1``,
-    ``image_gan``, ``object_gan``, ``category``: the source's weights; ``ablation``: a row of its second table.
-    Adam: ``rate`` (source: 1e-4) after ``warm`` steps, falling to ``end`` of it; ``beta``; ``clip``.
+    ``hidden``, ``layers``, ``blocks``, ``placed``, ``painted`` (see DraftConfig), ``judge_width``. Losses: ``kl``,
+    ``image_l1``, ``latent_l1``, ``image_gan``, ``object_gan``, ``category``: the source's weights; beyond it, for few
+    photos, ``perceptual``: LPIPS of the rebuilt pictures, ``augment``: the judges see changed pictures (DiffAugment),
+    ``spectral``: normalisation of the judges (source: yes), ``r1``: weight of their gradient penalty, taken every
+    eighth step eightfold; ``ablation``: a row of its second table. Adam: ``rate`` and ``judge_rate`` (source: 1e-4)
+    after ``warm`` steps, falling to ``end`` of it; ``beta``; ``clip``.
     ``evaluated``: validation photos; ``drawn``: drafts of each layout.
     ``classifier``: weights of a crop classifier, by which the accuracy is told.
     """
 
     kind: str = "boxes"
     collections: tuple[str, ...] = ("scenes", "streets")
+    pieces: int = 8
     smallest: float = 0.02
     fewest: int = 3
     most: int = 8
@@ -53,6 +67,8 @@ class Settings:
     hidden: int = 64
     layers: int = 3
     blocks: int = 3
+    placed: int = 0
+    painted: int = 0
     judge_width: int = 64
     kl: float = 0.01
     image_l1: float = 1.0
@@ -60,8 +76,13 @@ class Settings:
     image_gan: float = 1.0
     object_gan: float = 1.0
     category: float = 1.0
+    perceptual: float = 0.0
+    augment: bool = False
+    spectral: bool = True
+    r1: float = 0.0
     ablation: str = "full"
     rate: float = 1e-4
+    judge_rate: float = 1e-4
     warm: int = 0
     end: float = 1.0
     beta: float = 0.5
@@ -82,14 +103,15 @@ class DraftStage:
         wanted = LossWeights(s.kl, s.image_l1, s.latent_l1, s.image_gan, s.object_gan, s.category)
         self.weights, fuser = ablated(s.ablation, wanted)
         sizes = {"latent": s.latent, "embedding": s.embedding, "hidden": s.hidden, "layers": s.layers}
+        sizes |= {"blocks": s.blocks, "placed": s.placed, "painted": s.painted}
         labels = len(train.labels)
-        self.config = DraftConfig(labels, data.size, **sizes, width=s.width, blocks=s.blocks, fuser=fuser)
+        self.config = DraftConfig(labels, data.size, **sizes, width=s.width, fuser=fuser)
         judged = DraftConfig(labels, data.size, width=s.judge_width)
         torch.manual_seed(data.seed)
         self.modules: Mapping[str, nn.Module] = {
             "drafts": DraftNetwork(self.config),
-            "image_judge": ImageJudge(judged),
-            "object_judge": ObjectJudge(judged),
+            "image_judge": ImageJudge(judged, s.spectral),
+            "object_judge": ObjectJudge(judged, s.spectral),
         }
         for name, module in self.modules.items():
             if name in data.initial:
@@ -100,12 +122,15 @@ class DraftStage:
         self._counts["missing"] = len(train.missing) + len(validation.missing)
         self._evaluator = Evaluator(validation, data.size, s.most, s.evaluated, s.drawn, data.weights, s.classifier)
         self.frozen: Mapping[str, nn.Module] = self._evaluator.networks
+        if s.perceptual and "distance" not in self.frozen:
+            raise OptionError("perceptual: needs --weights, the folder of the perceptual network")
 
     def optimizations(self) -> Mapping[str, Optimization]:
         s = self.settings
         rate = warm_then_linear(s.warm, s.end)
+        rates = {name: s.rate if name == "drafts" else s.judge_rate for name in self.modules}
         return {
-            name: Optimization(torch.optim.Adam(module.parameters(), s.rate, betas=(s.beta, 0.999)), rate, s.clip)
+            name: Optimization(torch.optim.Adam(module.parameters(), rates[name], betas=(s.beta, 0.999)), rate, s.clip)
             for name, module in self.modules.items()
         }
 
@@ -121,7 +146,9 @@ class DraftStage:
         )
         judged = self._train_judges(batch, context, made)
         terms = own_terms(made, batch["image"], codes)
-        weights = asdict(self.weights)
+        weights = {**asdict(self.weights), "perceptual": self.settings.perceptual}
+        if self.settings.perceptual:
+            terms["perceptual"] = self.frozen["distance"](made.rebuilt.float(), batch["image"]).mean()
         asked = {name for name in ("image_gan", "object_gan", "category") if weights[name]}
         terms |= self._judges_terms(batch, context, made, asked)
         context.backward(torch.stack([weights[name] * term for name, term in terms.items()]).sum())
@@ -135,17 +162,27 @@ class DraftStage:
         if weights.image_gan:
             judge = context.modules["image_judge"]
             pictures = torch.cat([batch["image"], made.rebuilt.detach(), made.drawn.detach()])
-            loss = judges_loss(*judge(pictures).chunk(3))
+            loss = judges_loss(*judge(self._seen(pictures, IMAGES)).chunk(3))
             context.backward(weights.image_gan * loss)
+            if self._penalised(context.step):
+                judge_itself = self.modules["image_judge"]
+                penalty = r1(lambda picture: [judge_itself(picture)], batch["image"])
+                context.backward(self.settings.r1 * LAZY * penalty)
+                scalars["image_r1"] = penalty.detach()
             context.update("image_judge")
             scalars["image_judge"] = loss.detach()
         if weights.object_gan or weights.category:
             crops = torch.cat([made.real_crops, made.rebuilt_crops.detach(), made.drawn_crops.detach()])
-            logits, categories = context.modules["object_judge"](crops)
+            logits, categories = context.modules["object_judge"](self._seen(crops, OBJECTS))
             loss = judges_loss(*logits.chunk(3))
             labels = batch["labels"][batch["valid"]]
             known = nn.functional.cross_entropy(categories.chunk(3)[0].float(), labels)
             context.backward(weights.object_gan * loss + weights.category * known)
+            if self._penalised(context.step):
+                judge_itself = self.modules["object_judge"]
+                penalty = r1(lambda crop: [judge_itself(crop)[0][:, None, None, None]], made.real_crops)
+                context.backward(self.settings.r1 * LAZY * penalty)
+                scalars["object_r1"] = penalty.detach()
             context.update("object_judge")
             scalars |= {"object_judge": loss.detach(), "real_category": known.detach()}
         return scalars
@@ -154,18 +191,29 @@ class DraftStage:
         terms: dict[str, Tensor] = {}
         if "image_gan" in asked:
             with context.frozen("image_judge"):
-                logits = context.modules["image_judge"](torch.cat([made.rebuilt, made.drawn]))
+                pictures = self._seen(torch.cat([made.rebuilt, made.drawn]), IMAGES)
+                logits = context.modules["image_judge"](pictures)
             rebuilt, drawn = logits.chunk(2)
             terms["image_gan"] = fooling_loss(rebuilt, drawn)
         if asked & {"object_gan", "category"}:
             with context.frozen("object_judge"):
-                crops = torch.cat([made.rebuilt_crops, made.drawn_crops])
+                crops = self._seen(torch.cat([made.rebuilt_crops, made.drawn_crops]), OBJECTS)
                 logits, categories = context.modules["object_judge"](crops)
             rebuilt, drawn = logits.chunk(2)
             terms["object_gan"] = fooling_loss(rebuilt, drawn)
             rebuilt, drawn = categories.chunk(2)
             terms["category"] = category_loss(rebuilt, drawn, batch["labels"][batch["valid"]])
         return terms
+
+    def _penalised(self, step: int) -> bool:
+        return self.settings.r1 > 0 and step % LAZY == 0
+
+    def _seen(self, pictures: Tensor, strengths: Augmentation) -> Tensor:
+        """Pictures (B, 3, H, W) as the judges get to see them."""
+        if not self.settings.augment:
+            return pictures
+        batch, _, height, width = pictures.shape
+        return draw(strengths, batch, height, width, pictures.device).picture(pictures.float())
 
     def evaluate(self, modules: Mapping[str, nn.Module]) -> Report:
         return self._evaluator.report(modules["drafts"])
@@ -183,7 +231,9 @@ def open_sets(settings: Settings, data: DataOptions) -> tuple[BoxedSet, BoxedSet
     """Training and validation photos. Raises DataError."""
     s = settings
     rule = BoxFilter(s.smallest, s.fewest, s.most, s.crowded)
-    train, validation = (open_boxes(s.kind, data.folder, split, rule, s.collections) for split in ("train", "val"))
+    train, validation = (
+        open_boxes(s.kind, data.folder, split, rule, s.collections, s.pieces, data.size) for split in ("train", "val")
+    )
     return train, validation
 
 
