@@ -16,6 +16,7 @@ from layoutbrush.plugin_bridge.conformance.transports import (
     Transport,
 )
 from layoutbrush.plugin_bridge.errors import RemoteError
+from layoutbrush.runtime.drafts import open_drafter
 from layoutbrush.runtime.server import ServerOptions
 from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, scripted_backend
 
@@ -32,7 +33,8 @@ def editor() -> ScriptedEditor:
 @pytest.fixture
 def server(editor: ScriptedEditor) -> Iterator[ServerThread]:
     """A running server."""
-    with ServerThread(scripted_backend(editor), ServerOptions(port=0)) as running:
+    backend = scripted_backend(editor, drafter=open_drafter("stand-in"))
+    with ServerThread(backend, ServerOptions(port=0)) as running:
         yield running
 
 

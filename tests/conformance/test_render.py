@@ -50,7 +50,8 @@ def test_server_says_what_it_is(stub: v1.LayoutbrushServiceStub) -> None:
     assert info.bundle.labels[0].name == "sky"
     assert (info.limits.max_side, info.limits.max_layer_pixels, info.limits.max_layers) == (8192, 32 << 20, 64)
     assert [engine.name for engine in info.engines if engine.active] == ["scripted"]
-    assert not info.capabilities.drafts
+    assert info.capabilities.drafts
+    assert list(info.draft_labels)[:2] == ["sky", "tree"]
     assert info.capabilities.segmentation
 
 
@@ -202,15 +203,6 @@ def test_references_are_kept_segmented_and_checked(stub: v1.LayoutbrushServiceSt
     with pytest.raises(grpc.RpcError) as refused:
         render(stub, document, edit)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
-def test_drafts_are_declined_politely(stub: v1.LayoutbrushServiceStub) -> None:
-    request = v1.GenerateDraftsRequest(extent=v1.Extent(width=64, height=64))
-    request.boxes.add(label="tree", x=1, y=1, width=10, height=10)
-    with pytest.raises(grpc.RpcError) as refused:
-        list(stub.GenerateDrafts(request))
-    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "drafts" in str(refused.value.details())
 
 
 def test_closed_documents_are_gone(stub: v1.LayoutbrushServiceStub) -> None:

@@ -24,7 +24,7 @@ from layoutbrush.runtime.pipeline.events import EditRequest, Event, Layer, Previ
 from layoutbrush.runtime.pipeline.mask import edit_mask
 from layoutbrush.runtime.pipeline.tiling import tiles
 from layoutbrush.runtime.server import Running, ServerOptions, serving
-from layoutbrush.runtime.service.backend import Backend, EngineNote
+from layoutbrush.runtime.service.backend import Backend, Drafter, EngineNote
 
 _POLL_SECONDS = 0.002
 _ORDERS = {1: v1.CHANNEL_ORDER_GRAY, 3: v1.CHANNEL_ORDER_RGB, 4: v1.CHANNEL_ORDER_RGBA}
@@ -172,7 +172,7 @@ class ScriptedDrafter:
 
 
 def scripted_backend(
-    editor: ScriptedEditor | None = None, references: bool = False, drafter: ScriptedDrafter | None = None
+    editor: ScriptedEditor | None = None, references: bool = False, drafter: Drafter | None = None
 ) -> Backend:
     """A backend with the labels of the bundle `scenes` and no networks."""
     note = EngineNote("scripted", note="no networks: follows a script")
