@@ -9,7 +9,8 @@
     |   `-- DamagedData                                       truncated, corrupt or wrongly hashed bytes
     |-- NotFound                          NOT_FOUND           an unknown name
     |   |-- DocumentNotFound                                  a document never opened, closed or expired
-    |   `-- RenderNotFound                                    a render never started, ended long ago or cancelled
+    |   |-- RenderNotFound                                    a render never started, ended long ago or cancelled
+    |   `-- ReferenceNotFound                                 a photo that the server's folder doesn't hold (any more)
     |-- FailedPrecondition                FAILED_PRECONDITION right request, wrong state
     |   |-- DamagedBundle                                     a bundle whose files don't match its manifest
     |   `-- StaleRevision                                     tiles painted over a state that is gone
@@ -92,6 +93,10 @@ class DocumentNotFound(NotFound):
 
 class RenderNotFound(NotFound):
     """A render that was never started, was cancelled, or that nobody polled: the client starts it again."""
+
+
+class ReferenceNotFound(NotFound):
+    """A photo that isn't in the server's folder, or isn't any more: the client asks which ones there are."""
 
 
 class FailedPrecondition(LayoutbrushError):
