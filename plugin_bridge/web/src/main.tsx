@@ -5,6 +5,8 @@ import "./styles/tokens.css";
 import "./styles/controls.css";
 import "./styles/page.css";
 import "./styles/start.css";
+import "./styles/mixing.css";
+import "./styles/board.css";
 import { App } from "./ui/app";
 import { exposeHooks } from "./ui/hooks";
 import { session } from "./ui/session";

@@ -1,81 +1,13 @@
 /** Live rendering: the newest stroke wins, undo needs no server, a lost server costs nothing. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { BackendError, type Backend, type BackendDocument, type RenderRequest, type RunOptions } from "../src/io/backend";
+import { BackendError } from "../src/io/backend";
 import { Document } from "../src/model/document";
 import { Live } from "../src/model/live";
 import { Server } from "../src/model/server";
 import { settings } from "../src/model/settings";
-import type { RenderResult } from "../src/model/types";
-import { document as openDocument, LABELS } from "./helpers";
-
-interface Call {
-  readonly request: RenderRequest;
-  readonly edited: Uint8Array;
-  readonly options: RunOptions;
-  resolve(value: number): void;
-  reject(error: unknown): void;
-}
-
-class FakeBackend implements Backend {
-  readonly calls: Call[] = [];
-  opened = 0;
-  closed = 0;
-  offline = false;
-
-  async check() {
-    if (this.offline) throw new BackendError("offline", "Nobody there.");
-    return {
-      version: "0",
-      bundle: "fake",
-      labels: LABELS,
-      maxSide: 9999,
-      maxLayerPixels: 1e9,
-      minSide: 1,
-      segmentation: true,
-      references: false,
-    };
-  }
-
-  async segment(photo: { width: number; height: number }) {
-    return { width: photo.width, height: photo.height, ids: new Uint8Array(photo.width * photo.height) };
-  }
-
-  async open(): Promise<BackendDocument> {
-    if (this.offline) throw new BackendError("offline", "Nobody there.");
-    this.opened++;
-    return {
-      render: (request: RenderRequest, options: RunOptions = {}) =>
-        new Promise<RenderResult>((resolve, reject) => {
-          options.signal?.addEventListener("abort", () => reject(options.signal!.reason as Error));
-          this.calls.push({
-            request,
-            edited: request.edited.ids.slice(),
-            options,
-            reject,
-            resolve: (value) => resolve(picture(value)),
-          });
-        }),
-      close: async () => {
-        this.closed++;
-      },
-    };
-  }
-
-  get last(): Call {
-    return this.calls.at(-1)!;
-  }
-}
-
-function picture(value: number): RenderResult {
-  return {
-    bounds: { x: 1, y: 1, width: 2, height: 2 },
-    pixels: new Uint8ClampedArray(16).fill(value),
-    pixelExtent: { width: 2, height: 2 },
-    mask: new Uint8Array(4).fill(255),
-    timings: { total: 5 },
-  };
-}
+import { FakeBackend, picture, settle } from "./fake_backend";
+import { document as openDocument } from "./helpers";
 
 function paint(document: Document, x: number): void {
   const edit = document.edit();
@@ -84,11 +16,6 @@ function paint(document: Document, x: number): void {
   document.edited[2 * document.extent.width + x] = 4;
   document.painted(rect);
   edit.commit("Brush");
-}
-
-/** Lets promises and microtasks run out. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
 describe("live rendering", () => {

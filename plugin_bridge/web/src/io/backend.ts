@@ -1,6 +1,7 @@
 /** What the editor asks of a server, whatever carries it. */
 
-import type { Rect } from "../model/geometry";
+import type { Extent, Rect } from "../model/geometry";
+import type { Source } from "../model/mix";
 import type { Label, LabelMap, Photo, PlacedPixels, RenderResult } from "../model/types";
 
 export interface ServerInfo {
@@ -12,7 +13,14 @@ export interface ServerInfo {
   readonly maxLayerPixels: number;
   readonly minSide: number;
   readonly segmentation: boolean;
+  /** Renders may draw from other photos. */
   readonly references: boolean;
+  /** Pictures are made from boxes. */
+  readonly drafts: boolean;
+  /** What boxes may be labelled as. */
+  readonly draftLabels: readonly string[];
+  /** The server has a folder of photos to look through. */
+  readonly finding: boolean;
 }
 
 /** Why a call failed, in a sentence for a person. */
@@ -56,6 +64,8 @@ export interface RenderRequest {
   readonly changed: Rect | null;
   /** Not 0 = never copy from here; photo.width x photo.height. Null: nothing. */
   readonly exclude: Uint8Array | null;
+  /** Which photo labels and regions draw from; left out: the photo itself. Later ones lie over earlier ones. */
+  readonly sources?: readonly Source[];
   readonly seed: number;
   /** As RenderOptions.grow; left out: the server's choice. */
   readonly grow?: number;
@@ -66,8 +76,58 @@ export interface RenderRequest {
 export interface BackendDocument {
   /** Ends earlier renders of the document. An abort of the signal rejects with its reason (AbortError). */
   render(request: RenderRequest, options?: RunOptions): Promise<RenderResult>;
+  /** Uploads a second photo under a name of its own and finds its label map. */
+  segmentReference(id: string, photo: Photo, options?: RunOptions): Promise<LabelMap>;
   /** Never rejects. */
   close(): Promise<void>;
+}
+
+/** One object of a draft: a rectangle within the request's extent. */
+export interface DraftBox extends Rect {
+  /** Out of ServerInfo.draftLabels. */
+  readonly label: string;
+  /** Names the object's look: the same number is the same look, wherever the box lies. */
+  readonly look: number;
+}
+
+export interface DraftRequest {
+  /** What the boxes' coordinates refer to. */
+  readonly extent: Extent;
+  /** Later ones lie over earlier ones; 1 to 64. */
+  readonly boxes: readonly DraftBox[];
+  readonly count: number;
+  readonly seed: number;
+}
+
+export interface Draft {
+  /** 0 to below DraftRequest.count. */
+  readonly index: number;
+  readonly picture: PlacedPixels;
+  /** Null where the server makes none. */
+  readonly labels: LabelMap | null;
+}
+
+/** A photo of the server's folder: its own size, and a small picture of it. */
+export interface Found extends Extent {
+  /** To fetch it by, and to be shown. */
+  readonly name: string;
+  /** Likeness to what was asked for, 0 to 1. */
+  readonly score: number;
+  /** Null where the server sends none. */
+  readonly thumbnail: PlacedPixels | null;
+}
+
+export interface Findings {
+  /** The nearest first. */
+  readonly photos: readonly Found[];
+  /** Photos that the server has not looked at yet: ask again later. */
+  readonly pending: number;
+}
+
+/** What to look for: a layout (UNKNOWN: anything), a picture in straight RGBA, or both. */
+export interface Query {
+  readonly labels: LabelMap | null;
+  readonly picture: (Extent & { readonly pixels: Uint8ClampedArray }) | null;
 }
 
 export interface Backend {
@@ -77,4 +137,10 @@ export interface Backend {
   segment(photo: Photo, options?: RunOptions): Promise<LabelMap>;
   /** Uploads a photo and its label map, once. Progress: stage "upload". */
   open(photo: Photo, labels: LabelMap, options?: RunOptions): Promise<BackendDocument>;
+  /** Makes pictures from boxes; hands each out as it is done. */
+  drafts(request: DraftRequest, onDraft: (draft: Draft) => void, options?: RunOptions): Promise<void>;
+  /** Ranks the photos of the server's folder; the nearest first. */
+  find(query: Query, count: number, options?: RunOptions): Promise<Findings>;
+  /** Fetches one of them, with its label map where the server has one. */
+  fetchFound(name: string, options?: RunOptions): Promise<{ readonly photo: Photo; readonly labels: LabelMap | null }>;
 }

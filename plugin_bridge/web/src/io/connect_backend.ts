@@ -4,8 +4,10 @@ import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 
 import type { LabelMap, Photo } from "../model/types";
-import type { Backend, BackendDocument, RunOptions, ServerInfo } from "./backend";
+import type { Backend, BackendDocument, Draft, DraftRequest, Query, RunOptions, ServerInfo } from "./backend";
 import { Calls, type CallsOptions } from "./calls";
+import { generateDrafts } from "./drafting";
+import { fetchReference, findReferences } from "./finding";
 import { RemoteDocument } from "./remote_document";
 import { serverInfo } from "./server_info";
 import { currentToken } from "./token";
@@ -80,6 +82,18 @@ export function connectBackend(options: ConnectOptions = {}): Backend {
       segmented.delete(photo);
       await document.open(labels, run);
       return document;
+    },
+
+    drafts(request: DraftRequest, onDraft: (draft: Draft) => void, run: RunOptions = {}): Promise<void> {
+      return generateDrafts(calls, request, remote.packed, onDraft, run);
+    },
+
+    find(query: Query, count: number, run: RunOptions = {}) {
+      return findReferences(calls, query, count, remote.packed, run);
+    },
+
+    fetchFound(name: string, run: RunOptions = {}) {
+      return fetchReference(calls, name, remote.packed, run);
     },
   };
 }

@@ -1,7 +1,8 @@
 /** A project as one JSON text and the planes that it names; shared by project files and drafts. */
 
 import type { Rect } from "../model/geometry";
-import type { Color, Label, Layer, LabelMap, Photo, Placement, Project, Reference } from "../model/types";
+import { isRegion } from "../model/mix";
+import type { Color, Drawing, Label, Layer, LabelMap, Photo, Placement, Project, Reference } from "../model/types";
 import { expect, ProjectError, type Shape } from "./project_check";
 
 /** Raised with every change that older editors can't read. */
@@ -73,9 +74,17 @@ export function projectJson(project: Project, put: Sink): Shape {
       ...{ id: placement.id, referenceId: placement.referenceId, label: placement.label },
       ...{ source: { ...placement.source }, target: { ...placement.target } },
       mask: planeOf({ ...extentOf(placement.source), ids: placement.mask }, `placements/${index}.png`, put),
+      ...(placement.mirrored && { mirrored: true }),
     })),
+    drawings: project.drawings.map((drawing, index) => drawingJson(drawing, `drawings/${index}.png`, put)),
     seed: project.seed,
   };
+}
+
+function drawingJson({ id, target, referenceId, label }: Drawing, name: string, put: Sink): Shape {
+  if (!isRegion(target)) return { id, referenceId, label, target: { ...target } };
+  const mask = planeOf({ ...extentOf(target.bounds), ids: target.data }, name, put);
+  return { id, referenceId, label, target: { bounds: { ...target.bounds }, mask } };
 }
 
 function extentOf({ width, height }: Rect) {
@@ -142,7 +151,21 @@ async function placementFrom(json: unknown, references: readonly Reference[], so
     mask: await source.plane(expect.text(from["mask"]), rect.width, rect.height),
     label: expect.whole(from["label"], 0, 255),
     target: expect.rect(from["target"]),
+    ...(from["mirrored"] === true && { mirrored: true }),
   };
+}
+
+async function drawingFrom(json: unknown, references: readonly Reference[], source: Source): Promise<Drawing> {
+  const from = expect.object(json);
+  const referenceId = expect.text(from["referenceId"]);
+  if (referenceId && !references.some(({ id }) => id === referenceId)) throw new ProjectError();
+  const target = expect.object(from["target"]);
+  const label = from["label"] === null ? null : expect.whole(from["label"], 0, 254);
+  const known = { id: expect.text(from["id"]), referenceId, label };
+  if ("label" in target) return { ...known, target: { label: expect.whole(target["label"], 0, 255) } };
+  const bounds = expect.rect(target["bounds"]);
+  const data = await source.plane(expect.text(target["mask"]), bounds.width, bounds.height);
+  return { ...known, target: { bounds, data } };
 }
 
 /** Throws ProjectError where the JSON isn't what `projectJson` makes. */
@@ -162,6 +185,9 @@ export async function projectFrom(json: unknown, source: Source): Promise<Projec
   for (const layer of expect.list(from["layers"])) layers.push(await layerFrom(layer, source));
   const placements: Placement[] = [];
   for (const one of expect.list(from["placements"])) placements.push(await placementFrom(one, references, source));
+  const drawings: Drawing[] = [];
+  // Projects of older editors have none.
+  for (const one of expect.list(from["drawings"] ?? [])) drawings.push(await drawingFrom(one, references, source));
   return {
     photo,
     labels: expect.list(from["labels"]).map(labelFrom),
@@ -171,6 +197,7 @@ export async function projectFrom(json: unknown, source: Source): Promise<Projec
     layers,
     references,
     placements,
+    drawings,
     seed: expect.whole(from["seed"], 0, 2147483647),
     ...(from["outdated"] === true && { outdated: true }),
   };

@@ -3,11 +3,13 @@
 import { create } from "@bufbuild/protobuf";
 
 import { EMPTY, intersect, isEmpty, union, whole, type Extent, type Rect } from "../model/geometry";
-import type { LabelMap, RenderResult } from "../model/types";
+import type { LabelMap, Photo, RenderResult } from "../model/types";
 import { BackendError, type BackendDocument, type RenderRequest, type RunOptions } from "./backend";
 import type { Calls } from "./calls";
 import { Encoding, LayerKind, LayerSchema, type Layer } from "./gen/layoutbrush/v1/layers_pb";
 import { EditSchema, PreviewKind, type Edit, type RenderResponse } from "./gen/layoutbrush/v1/render_pb";
+import { RemoteReferences } from "./remote_references";
+import { sourceMessages } from "./sources";
 import { Assembler, broken, cropped, difference, pictureOf, planeLayer, planeOf } from "./wire";
 
 /** Bytes of a layer in one message. */
@@ -49,12 +51,16 @@ export class RemoteDocument implements BackendDocument {
   private pending: Rect | null = EMPTY;
   private latest = 0;
   private closed = false;
+  private readonly references: RemoteReferences;
 
   constructor(
     private readonly calls: Calls,
     private readonly subject: Subject,
     private readonly options: RemoteOptions,
-  ) {}
+  ) {
+    const send = (documentId: string, layer: Layer) => this.upload(documentId, layer, {}, () => undefined);
+    this.references = new RemoteReferences(options.packed, send);
+  }
 
   /** Uploads what the server doesn't hold yet. */
   async open(labels: LabelMap | null, options: RunOptions = {}): Promise<void> {
@@ -78,10 +84,22 @@ export class RemoteDocument implements BackendDocument {
     return this.alive(options, (id) => this.calls.call(() => this.segmented(id, options), options.signal));
   }
 
+  /** Finds the label map of a second photo, which the document keeps. */
+  async segmentReference(referenceId: string, photo: Photo, options: RunOptions = {}): Promise<LabelMap> {
+    return this.alive(options, async (id) => {
+      await this.references.photo(id, referenceId, photo);
+      options.signal?.throwIfAborted();
+      const labels = await this.calls.call(() => this.segmented(id, options, referenceId), options.signal);
+      this.references.found(referenceId, labels);
+      return labels;
+    });
+  }
+
   async render(request: RenderRequest, options: RunOptions = {}): Promise<RenderResult> {
     if (this.closed) throw new BackendError("refused", "The photo was closed.", 0, "FAILED_PRECONDITION");
     const ids = request.edited.ids.slice();
     const exclude = request.exclude?.slice() ?? null;
+    const sources = request.sources ?? [];
     const turn = ++this.latest;
     this.pending = request.changed && this.pending && union(this.pending, request.changed);
     return this.alive(options, async (id) => {
@@ -91,8 +109,13 @@ export class RemoteDocument implements BackendDocument {
         this.known = { revision, ids };
         this.pending = EMPTY;
       };
-      const attempt = async (edit: Edit) =>
-        this.calls.call(() => this.rendered(id, edit, request, options, settle), options.signal);
+      for (const { reference } of sources) if (reference) await this.references.all(id, reference);
+      options.signal?.throwIfAborted();
+      const messages = await sourceMessages(sources);
+      const attempt = async (edit: Edit) => {
+        edit.sources = messages;
+        return this.calls.call(() => this.rendered(id, edit, request, options, settle), options.signal);
+      };
       try {
         return await attempt(await this.edit(ids, exclude, true));
       } catch (error) {
@@ -115,6 +138,7 @@ export class RemoteDocument implements BackendDocument {
   private forget(): void {
     this.known = this.labels && { revision: 0n, ids: this.labels.ids };
     this.pending = null;
+    this.references.forget();
   }
 
   private opened(options: RunOptions): Promise<string> {
@@ -199,12 +223,13 @@ export class RemoteDocument implements BackendDocument {
     return edit;
   }
 
-  private async segmented(documentId: string, options: RunOptions): Promise<LabelMap> {
+  private async segmented(documentId: string, options: RunOptions, referenceId = ""): Promise<LabelMap> {
     const { calls } = this;
     const assembler = new Assembler();
     let found: LabelMap | null = null;
     try {
-      const request = { documentId, encoding: this.options.packed ? Encoding.PNG : Encoding.RAW };
+      const encoding = this.options.packed ? Encoding.PNG : Encoding.RAW;
+      const request = { documentId, encoding, referenceId, store: referenceId !== "" };
       for await (const { event } of calls.service.segment(request, options.signal ? { signal: options.signal } : {})) {
         if (event.case === "queued") options.onEvent?.({ type: "queued", position: event.value.position });
         else if (event.case === "progress") {

@@ -3,7 +3,7 @@
 import type { ServerInfo } from "./backend";
 import type { GetServerInfoResponse } from "./gen/layoutbrush/v1/info_pb";
 
-export function serverInfo({ serverVersion, bundle, limits, capabilities }: GetServerInfoResponse): ServerInfo {
+export function serverInfo({ serverVersion, bundle, limits, capabilities, draftLabels }: GetServerInfoResponse): ServerInfo {
   return {
     version: serverVersion,
     bundle: `${bundle?.name ?? ""} ${bundle?.version ?? ""}`.trim(),
@@ -17,5 +17,8 @@ export function serverInfo({ serverVersion, bundle, limits, capabilities }: GetS
     minSide: limits?.minSide ?? 0,
     segmentation: capabilities?.segmentation ?? false,
     references: capabilities?.references ?? false,
+    drafts: capabilities?.drafts ?? false,
+    draftLabels,
+    finding: capabilities?.foundReferences ?? false,
   };
 }

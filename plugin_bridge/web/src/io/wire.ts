@@ -27,14 +27,14 @@ const CHANNELS: Partial<Record<ChannelOrder, number>> = {
   [ChannelOrder.RGBA]: 4,
 };
 
-function bounds(rect: Rect) {
+export function boundsOf(rect: Rect) {
   return create(BoundsSchema, { x: rect.x, y: rect.y, width: rect.width, height: rect.height });
 }
 
 /** Pixels as a host has them; rows follow each other without a gap. */
 export function rawLayer(kind: LayerKind, rect: Rect, data: Uint8Array, channelOrder: ChannelOrder, dataType: DataType): Layer {
   const format = create(PixelFormatSchema, { channelOrder, dataType });
-  return create(LayerSchema, { kind, bounds: bounds(rect), encoding: Encoding.RAW, format, data });
+  return create(LayerSchema, { kind, bounds: boundsOf(rect), encoding: Encoding.RAW, format, data });
 }
 
 async function layer(
@@ -46,7 +46,7 @@ async function layer(
 ): Promise<Layer> {
   if (packed) {
     const data = await writePng(pixels, rect.width, rect.height, channels);
-    return create(LayerSchema, { kind, bounds: bounds(rect), encoding: Encoding.PNG, data });
+    return create(LayerSchema, { kind, bounds: boundsOf(rect), encoding: Encoding.PNG, data });
   }
   const order = { 1: ChannelOrder.GRAY, 3: ChannelOrder.RGB, 4: ChannelOrder.RGBA }[channels];
   return rawLayer(kind, rect, pixels, order, DataType.UINT8);

@@ -1,13 +1,14 @@
 /** A photo being edited: its label maps, layers, references, and the steps that led here. */
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { applyDelta, Recorder, type Delta } from "./delta";
 import { union, EMPTY, whole, type Extent, type Rect } from "./geometry";
 import { History } from "./history";
 import { stackBytes, type Stack } from "./layers";
 import { anySet, sameBytes } from "./planes";
+import { sourcesOf, type Mix, type Source } from "./mix";
 import { Selection } from "./selection";
-import type { Label, LabelMap, Photo, Placement, Project, Reference } from "./types";
+import type { Drawing, Label, LabelMap, Photo, Placement, Project, Reference } from "./types";
 
 /** One edit under way: both planes are watched until `commit` or `cancel`. */
 export interface Edit {
@@ -29,8 +30,9 @@ export class Document {
   readonly layers = signal<Stack>([]);
   readonly references = signal<readonly Reference[]>([]);
   readonly placements = signal<readonly Placement[]>([]);
+  readonly drawings = signal<readonly Drawing[]>([]);
   readonly selection: Selection;
-  /** Names the state of the label map: the same number is the same map. 0 is the map as opened. */
+  /** Names the state of the label map and of what it draws from: the same number is the same state. 0 is as opened. */
   readonly mapState = signal(0);
   readonly seed = signal(0);
   /** True while the map is ahead of the live layer. */
@@ -44,7 +46,7 @@ export class Document {
     readonly labels: readonly Label[],
     /** What is where in the photo. */
     readonly original: LabelMap,
-    from: Partial<Pick<Project, "edited" | "exclude" | "layers" | "references" | "placements" | "seed" | "outdated">> = {},
+    from: Partial<Pick<Project, "edited" | "exclude" | "layers" | "references" | "placements" | "drawings" | "seed" | "outdated">> = {},
   ) {
     this.extent = { width: photo.width, height: photo.height };
     this.edited = (from.edited ?? original).ids.slice();
@@ -53,6 +55,7 @@ export class Document {
     this.layers.value = from.layers ?? [];
     this.references.value = from.references ?? [];
     this.placements.value = from.placements ?? [];
+    this.drawings.value = from.drawings ?? [];
     this.seed.value = from.seed ?? 0;
     this.outdated.value = from.outdated ?? false;
   }
@@ -72,6 +75,7 @@ export class Document {
       layers: this.layers.value,
       references: this.references.value,
       placements: this.placements.value,
+      drawings: this.drawings.value,
       seed: this.seed.value,
       ...(this.outdated.value && { outdated: true }),
     };
@@ -83,6 +87,41 @@ export class Document {
 
   painted(rect: Rect): void {
     for (const listener of this.onPaint) listener(rect);
+  }
+
+  /** What the layout draws from besides its own photo. */
+  get mix(): Mix {
+    return { references: this.references.value, placements: this.placements.value, drawings: this.drawings.value };
+  }
+
+  private set mix(mix: Mix) {
+    batch(() => {
+      this.references.value = mix.references;
+      this.placements.value = mix.placements;
+      this.drawings.value = mix.drawings;
+    });
+  }
+
+  /** Changes what the layout draws from, as one step that can be undone. */
+  changeMix(name: string, next: Mix): void {
+    const before = this.mix;
+    // A photo that nothing draws from changes no picture.
+    const from = this.mapState.value;
+    const to = before.placements === next.placements && before.drawings === next.drawings ? from : ++this.states;
+    const turn = (state: number, mix: Mix) =>
+      batch(() => {
+        this.mix = mix;
+        this.mapState.value = state;
+      });
+    const [undo, redo] = [() => turn(from, before), () => turn(to, next)];
+    this.history.push({ name, bytes: mixBytes(before, next) + 64, undo, redo });
+    redo();
+  }
+
+  /** The sources of a render of the map as it is now. */
+  sources(): Source[] {
+    const { references } = this.mix;
+    return references.length ? sourcesOf(this.mix, { ...this.extent, ids: this.edited }) : [];
   }
 
   /** Starts an edit of the planes. */
@@ -145,12 +184,19 @@ export class Document {
     this.layers.value = stack;
   }
 
-  /** True where the layout asks for something else than the photo. */
+  /** True where the layout asks for something else than the photo: another label, or another photo to draw from. */
   differs(): boolean {
-    return anySet(this.exclude) || !sameBytes(this.original.ids, this.edited);
+    if (anySet(this.exclude) || !sameBytes(this.original.ids, this.edited)) return true;
+    return this.sources().some(({ reference }) => reference !== null);
   }
 
   get bounds(): Rect {
     return whole(this.extent);
   }
+}
+
+/** What history holds that the newer of two mixes doesn't. */
+function mixBytes(before: Mix, after: Mix): number {
+  const gone = before.references.filter((one) => !after.references.includes(one));
+  return gone.reduce((sum, { photo, labels }) => sum + photo.pixels.length + labels.ids.length, 0);
 }

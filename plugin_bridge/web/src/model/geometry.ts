@@ -61,6 +61,11 @@ export function contains(rect: Rect, x: number, y: number): boolean {
   return x >= rect.x && y >= rect.y && x < rect.x + rect.width && y < rect.y + rect.height;
 }
 
+/** The source pixel under the centre of pixel `at`, where `source` pixels are stretched over `target` ones. */
+export function sampled(at: number, target: number, source: number): number {
+  return Math.min(Math.floor(((2 * at + 1) * source) / (2 * target)), source - 1);
+}
+
 export function sameRect(a: Rect, b: Rect): boolean {
   return a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height;
 }

@@ -9,7 +9,7 @@ import { anySet } from "./planes";
 import { Results } from "./results";
 import type { Server } from "./server";
 import { settings } from "./settings";
-import type { PlacedPixels } from "./types";
+import type { Photo, PlacedPixels } from "./types";
 
 /** What is being done, for the status bar. */
 export interface Activity {
@@ -162,6 +162,7 @@ export class Live {
           edited: { ...extent, ids: edited },
           changed,
           exclude: anySet(exclude) ? exclude : null,
+          sources: this.document.sources(),
           seed: this.document.seed.peek(),
           previews: ["warped"],
         },
@@ -175,6 +176,12 @@ export class Live {
       this.failed(running, error);
       return null;
     }
+  }
+
+  /** Sends a second photo to where this one is, and finds its label map. Rejects with BackendError. */
+  async segmentReference(id: string, photo: Photo, options: { signal: AbortSignal; onEvent: (event: RunEvent) => void }) {
+    const remote = await this.opened(options.signal, options.onEvent);
+    return remote.segmentReference(id, photo, options);
   }
 
   private opened(signal: AbortSignal, onEvent: (event: RunEvent) => void): Promise<BackendDocument> {

@@ -7,10 +7,16 @@ import { readPhoto } from "../io/photo_file";
 import { PROJECT_ENDING, readProject } from "../io/project_file";
 import { sendingRefusal, sendingWarning } from "../io/size_warning";
 import { Workspace } from "../tools/workspace";
+import { Board, type Drafted } from "./board";
+import { boxesLayout } from "./boxes";
 import { Document } from "./document";
+import { Finder } from "./found";
+import { draftPhoto, layLayout, mayClose, underLayout } from "./handover";
 import { FALLBACK_LABELS } from "./labels";
 import { Live, type Activity } from "./live";
+import { Mixing } from "./mixing";
 import { Server } from "./server";
+import { settings } from "./settings";
 import { UNKNOWN, type Label, type LabelMap, type Photo, type Project } from "./types";
 
 export interface Toast {
@@ -41,6 +47,10 @@ export class Session {
   readonly said = signal("");
   /** When the draft was written last; null: not yet. */
   readonly saved: Signal<Date | null> = signal(null);
+  readonly board: Board;
+  /** True while the board of boxes is what is seen. */
+  readonly boarding = signal(false);
+  readonly finder: Finder;
   private toastCount = 0;
   private running: AbortController | null = null;
   private draftTimer: ReturnType<typeof setTimeout> | null = null;
@@ -50,6 +60,9 @@ export class Session {
 
   constructor(readonly backend: Backend) {
     this.server = new Server(backend);
+    const fail = (error: unknown) => this.fail(error);
+    this.board = new Board(this.server, fail);
+    this.finder = new Finder(this.server, fail);
   }
 
   /** Connects, and goes on with what was open when the page was left. */
@@ -136,6 +149,60 @@ export class Session {
     }
   }
 
+  /** Shows the board of boxes, in the shape of the photo that is open, or goes back to where the user came from. */
+  turnBoard(on: boolean): void {
+    const document = this.bench.peek()?.document;
+    this.bench.peek()?.tool.finish?.();
+    if (on) {
+      this.board.shape(document?.extent ?? null);
+      this.board.watch(() => settings.live.value);
+    } else this.board.stop();
+    this.boarding.value = on;
+  }
+
+  /** A draft becomes the photo that is edited. */
+  async openDraft(draft: Drafted): Promise<void> {
+    if (!(await mayClose(this))) return;
+    const photo = draftPhoto(draft, this.board.extent.peek());
+    await this.while("Opening the draft", async (signal) => this.openPhoto(photo, signal));
+  }
+
+  /** The boxes of a draft become the layout of the photo that is open. */
+  layDraft(draft: Drafted): void {
+    const document = this.bench.peek()?.document;
+    if (!document) return;
+    const layout = boxesLayout(draft.boxes, document.labels, document.extent);
+    this.say(layLayout(document, layout, "Layout of a draft") ? "The layout is that of the draft" : "Nothing changed");
+    this.turnBoard(false);
+  }
+
+  /** A draft becomes a second photo of the one that is open. */
+  async referToDraft(draft: Drafted): Promise<void> {
+    const taken = await this.bench.peek()?.mixing.add(draftPhoto(draft, this.board.extent.peek()));
+    if (taken) this.turnBoard(false);
+  }
+
+  /** A found photo becomes a second photo of the one that is open. */
+  async referToFound(name: string): Promise<void> {
+    const found = await this.finder.fetch(name);
+    if (!found) return;
+    await this.bench.peek()?.mixing.add(found.photo, found.labels);
+  }
+
+  /** A found photo is opened, under the layout that it was found for. */
+  async openFound(name: string): Promise<void> {
+    const layout = this.finder.layout.peek();
+    if (!(await mayClose(this))) return;
+    const found = await this.finder.fetch(name);
+    if (!found) return;
+    await this.while("Opening the photo", async (signal) => {
+      const original = found.labels ?? (await this.segmented(found.photo, signal));
+      signal.throwIfAborted();
+      const labels = this.labels();
+      this.adopt(layout ? underLayout(found.photo, original, layout, labels) : new Document(found.photo, labels, original));
+    });
+  }
+
   private async openPhoto(photo: Photo, signal: AbortSignal): Promise<void> {
     const info = this.server.info.value;
     const refusal = info && sendingRefusal(photo, info);
@@ -171,7 +238,7 @@ export class Session {
   }
 
   /** The server's labels, or those of the bundle that ships. */
-  private labels(): readonly Label[] {
+  labels(): readonly Label[] {
     const known = this.server.info.value?.labels;
     if (known?.length) return known;
     return FALLBACK_LABELS;
@@ -196,8 +263,17 @@ export class Session {
   private adopt(document: Document): void {
     this.bench.value?.close();
     this.stopDraft?.();
+    this.board.stop();
+    this.boarding.value = false;
+    this.finder.close();
     const live = new Live(document, this.server, (message) => this.toast(message, "error"));
-    this.bench.value = new Workspace(document, live, this.say);
+    const mixing = new Mixing(document, live, this.server, {
+      say: this.say,
+      note: (message) => this.toast(message),
+      fail: (error) => this.fail(error),
+      ask: (text, yes) => this.ask(text, yes),
+    });
+    this.bench.value = new Workspace(document, live, mixing, this.say);
     this.watchDraft(document);
     const unknown = document.original.ids.every((id) => id === UNKNOWN);
     if (unknown) this.segmentWhenFound(document);
@@ -220,7 +296,7 @@ export class Session {
   private watchDraft(document: Document): void {
     this.stopDraft = effect(() => {
       void [document.mapState.value, document.layers.value, document.references.value, document.placements.value];
-      void [document.seed.value, document.outdated.value];
+      void [document.drawings.value, document.seed.value, document.outdated.value];
       const now = Date.now();
       if (this.draftTimer === null) this.draftDue = now + DRAFT_LATEST;
       else clearTimeout(this.draftTimer);

@@ -20,6 +20,7 @@ export type Theme = "system" | "light" | "dark";
 export type OverlayMode = "all" | "changed" | "off";
 /** What polygon and lasso do with their shape. */
 export type ShapeUse = "paint" | "select";
+export type BoxTool = "draw" | "move";
 
 const STORE = "layoutbrush.settings";
 
@@ -68,9 +69,15 @@ export const settings = {
   growBy: setting("growBy", 8, between(1, 200)),
   /** Move and scale: leave the region where it was as well. */
   leaveCopy: setting("leaveCopy", false, flag),
+  /** The labels of a second photo lie over it. */
+  referenceLabels: setting("referenceLabels", false, flag),
   /** Render by itself after each change. */
   live: setting("live", true, flag),
   panel: setting("panel", true, flag),
+  /** On the board: what dragging does, the label of the next box, and whether the draft lies under the boxes. */
+  boxTool: setting<BoxTool>("boxTool", "draw", among("draw", "move")),
+  boxLabel: setting("boxLabel", "", (value) => typeof value === "string"),
+  boxUnderlay: setting("boxUnderlay", true, flag),
 };
 
 effect(() => {

@@ -1,6 +1,7 @@
 /** What the editor works on. Pixels lie in typed arrays, rows from the top, and are never premultiplied. */
 
 import type { Extent, Rect } from "./geometry";
+import type { Mask } from "./selection";
 
 /** The label id that leaves the choice to the server. */
 export const UNKNOWN = 255;
@@ -87,6 +88,19 @@ export interface Placement {
   readonly label: number;
   /** Where it lies on the photo; source is stretched over it. */
   readonly target: Rect;
+  /** Left and right changed over. Left out: false. */
+  readonly mirrored?: boolean;
+}
+
+/** Which photo a label or a region of the edited layout draws from. What nothing is said about draws from the photo itself. */
+export interface Drawing {
+  readonly id: string;
+  /** A label wherever the edited map has it, or a region of the photo. */
+  readonly target: { readonly label: number } | Mask;
+  /** Empty: the photo itself. */
+  readonly referenceId: string;
+  /** The label to draw from there; null: the one that is to be filled. */
+  readonly label: number | null;
 }
 
 /** Everything that a project file holds. */
@@ -103,6 +117,7 @@ export interface Project {
   readonly layers: readonly Layer[];
   readonly references: readonly Reference[];
   readonly placements: readonly Placement[];
+  readonly drawings: readonly Drawing[];
   readonly seed: number;
   /** True where the map is ahead of its layers: it was painted on and not rendered yet. Left out: false. */
   readonly outdated?: boolean;

@@ -1,6 +1,6 @@
 /** Regions taken up, moved, scaled and put down again, and the handles that do it. */
 
-import { intersect, type Point, type Rect } from "../model/geometry";
+import { intersect, sampled, type Point, type Rect } from "../model/geometry";
 import type { Mask } from "../model/selection";
 import type { LabelMap } from "../model/types";
 import type { Patch } from "./morph";
@@ -32,11 +32,6 @@ export function stretched(patch: Patch, target: Rect, within: Rect, mirrored = f
     }
   }
   return { bounds, data, ids };
-}
-
-/** The source pixel under the centre of target pixel `at`. */
-function sampled(at: number, target: number, source: number): number {
-  return Math.min(Math.floor(((2 * at + 1) * source) / (2 * target)), source - 1);
 }
 
 /** Which part of a box is held: a corner, an edge, or all of it. */

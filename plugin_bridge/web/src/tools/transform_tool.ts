@@ -144,7 +144,8 @@ export class TransformTool implements Tool {
     const { document } = this.bench;
     const put = stretched(floating.patch, box, document.bounds, this.mirrored.value);
     if (floating.from) {
-      const placement: Placement = { ...floating.from, id: newId("placement"), target: box };
+      const mirrored = this.mirrored.value && { mirrored: true };
+      const placement: Placement = { ...floating.from, id: newId("placement"), target: box, ...mirrored };
       document.placements.value = [...document.placements.value, placement];
     }
     this.release();

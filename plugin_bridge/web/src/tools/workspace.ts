@@ -5,6 +5,7 @@ import { View } from "../canvas/view";
 import type { Document } from "../model/document";
 import { changed, dropped, moved } from "../model/layers";
 import type { Live } from "../model/live";
+import type { Mixing } from "../model/mixing";
 import { settings, type ToolId } from "../model/settings";
 import { BucketTool, HandTool, PickTool, SelectTool } from "./click_tools";
 import * as edits from "./edits";
@@ -27,6 +28,7 @@ export class Workspace implements Bench {
   constructor(
     readonly document: Document,
     readonly live: Live,
+    readonly mixing: Mixing,
     readonly say: (message: string) => void,
   ) {
     this.label = signal(document.labels[0]?.id ?? 0);
@@ -150,6 +152,7 @@ export class Workspace implements Bench {
   close(): void {
     this.stop();
     this.tool.cancel?.();
+    this.mixing.close();
     this.live.close();
   }
 }

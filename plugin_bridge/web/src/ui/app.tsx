@@ -2,11 +2,15 @@
 
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { PROJECT_ENDING } from "../io/project_file";
 import { settings } from "../model/settings";
 import { fileOf } from "./files";
 import { Help, Question, Token } from "./help";
+import { BoardPage } from "./board";
+import { FoundStrip } from "./found";
 import { LayersPanel } from "./layers";
 import { Palette } from "./palette";
+import { PhotosPanel } from "./photos";
 import { ReferenceDialog } from "./reference";
 import { openDialog } from "./dialogs";
 import { SelectionPanel } from "./selection";
@@ -18,9 +22,18 @@ import { Banner, Spoken, StatusBar, Toasts } from "./status";
 import { Options, Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
 
-/** Files dropped or pasted anywhere on the page. Returns whether one hovers over it now. */
-function useDroppedFiles(): boolean {
-  const [over, setOver] = useState(false);
+/** What a file that is let go becomes: the photo to edit, or a second one to draw from. */
+type Aim = "open" | "refer";
+
+/** Where two things can be done with a photo, the right half of the page is for the second one. */
+function aimOf(event: MouseEvent, file: File | null): Aim {
+  const two = session.bench.peek() !== null && !session.boarding.peek() && !file?.name.endsWith(PROJECT_ENDING);
+  return two && event.clientX > window.innerWidth / 2 ? "refer" : "open";
+}
+
+/** Files dropped or pasted anywhere on the page. Returns what would be done with one that hovers over it now. */
+function useDroppedFiles(): Aim | null {
+  const [over, setOver] = useState<Aim | null>(null);
   useEffect(() => {
     const abort = new AbortController();
     const { signal } = abort;
@@ -29,18 +42,20 @@ function useDroppedFiles(): boolean {
       "dragover",
       (event) => {
         event.preventDefault();
-        if (hasFiles(event) && openDialog.value === null) setOver(true);
+        if (hasFiles(event) && openDialog.value === null) setOver(aimOf(event, null));
       },
       { signal },
     );
-    window.addEventListener("dragleave", (event) => event.relatedTarget === null && setOver(false), { signal });
+    window.addEventListener("dragleave", (event) => event.relatedTarget === null && setOver(null), { signal });
     window.addEventListener(
       "drop",
       (event) => {
         event.preventDefault();
-        setOver(false);
+        setOver(null);
         const file = fileOf(event.dataTransfer);
-        if (file && openDialog.value === null) void session.open(file, file.name);
+        if (!file || openDialog.value !== null) return;
+        if (aimOf(event, file) === "refer") void session.bench.peek()!.mixing.addFile(file, file.name);
+        else void session.open(file, file.name);
       },
       { signal },
     );
@@ -57,8 +72,18 @@ function useDroppedFiles(): boolean {
   return over;
 }
 
+function DropTarget({ aim, two }: { aim: Aim; two: boolean }) {
+  return (
+    <div class="drop-targets" aria-hidden="true">
+      <div class={`drop-target ${aim === "open" ? "aimed" : ""}`}>Drop to open</div>
+      {two && <div class={`drop-target ${aim === "refer" ? "aimed" : ""}`}>Drop as a second photo to draw from</div>}
+    </div>
+  );
+}
+
 export function App() {
   const bench = session.bench.value;
+  const boarding = session.boarding.value;
   const over = useDroppedFiles();
   useEffect(listenToKeys, []);
   useSignalEffect(() => {
@@ -67,9 +92,11 @@ export function App() {
     else dataset["theme"] = settings.theme.value;
   });
   return (
-    <div class={`page ${bench ? "editing" : ""} ${settings.panel.value ? "" : "no-panel"}`}>
-      <TopBar bench={bench} />
-      {bench ? (
+    <div class={`page ${boarding ? "boarding" : bench ? "editing" : ""} ${settings.panel.value ? "" : "no-panel"}`}>
+      <TopBar bench={boarding ? null : bench} />
+      {boarding ? (
+        <BoardPage />
+      ) : bench ? (
         <>
           <Options bench={bench} />
           <Toolbar />
@@ -80,23 +107,26 @@ export function App() {
           <aside class="panel" aria-label="Panel">
             <Palette bench={bench} />
             <SelectionPanel bench={bench} />
+            <PhotosPanel bench={bench} />
             <LayersPanel bench={bench} />
           </aside>
+          <FoundStrip />
         </>
       ) : (
         <>
           <Start />
+          <FoundStrip />
           <Banner />
         </>
       )}
-      <StatusBar bench={bench} />
+      <StatusBar bench={boarding ? null : bench} />
       <Toasts />
       <Opening />
-      {over && <div class="drop-target" aria-hidden="true">Drop to open</div>}
+      {over && <DropTarget aim={over} two={bench !== null && !boarding} />}
       <Help />
       <Token />
       <Question />
-      {bench && openDialog.value === "reference" && <ReferenceDialog bench={bench} />}
+      {bench && !boarding && openDialog.value === "reference" && <ReferenceDialog bench={bench} />}
       <Spoken bench={bench} />
     </div>
   );

@@ -77,7 +77,7 @@ export function Slider({ label, value, min, max, unit = "", curve = 1, onInput, 
   );
 }
 
-function NumberField(props: { label: string; value: number; unit: string; onChange: (value: number) => void }) {
+export function NumberField(props: { label: string; value: number; unit: string; onChange: (value: number) => void }) {
   const { label, value, unit, onChange } = props;
   return (
     <span class="number">
@@ -127,6 +127,26 @@ export function Choice<T extends string>({ label, value, options, onChange }: Ch
         </label>
       ))}
     </div>
+  );
+}
+
+interface SelectProps {
+  label: string;
+  value: string;
+  options: readonly (readonly [value: string, name: string])[];
+  onChange: (value: string) => void;
+}
+
+/** One of many; the browser's own list, so that it works with every pointer and reader. */
+export function Select({ label, value, options, onChange }: SelectProps) {
+  return (
+    <select class="select" aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      {options.map(([id, name]) => (
+        <option key={id} value={id} selected={id === value}>
+          {name}
+        </option>
+      ))}
+    </select>
   );
 }
 

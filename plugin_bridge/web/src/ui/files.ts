@@ -43,6 +43,24 @@ function download(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
+/** Boxes as `layoutbrush draft` reads them. */
+export function saveBoxes(): void {
+  const json = JSON.stringify(session.board.file(), null, 2);
+  download(new Blob([json], { type: "application/json" }), "boxes.json");
+  session.toast("Saved boxes.json");
+}
+
+export async function openBoxes(): Promise<void> {
+  const file = await pick("application/json,.json");
+  if (!file) return;
+  try {
+    session.board.read(JSON.parse(await file.text()) as unknown);
+    session.turnBoard(true);
+  } catch (error) {
+    session.fail(error instanceof SyntaxError ? new Error(`${file.name} is no JSON file.`) : error);
+  }
+}
+
 const EXPORTS = {
   png: { make: exportPng, ending: ".png", what: "picture" },
   psd: { make: exportPsd, ending: ".psd", what: "layered file" },

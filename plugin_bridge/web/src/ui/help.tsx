@@ -4,9 +4,9 @@ import { setToken } from "../io/token";
 import { Dialog } from "./controls";
 import { openDialog } from "./dialogs";
 import { session } from "./session";
-import { SHORTCUTS, type Shortcut } from "./shortcuts";
+import { BOARD_SHORTCUTS, SHORTCUTS, type Shortcut } from "./shortcuts";
 
-const GROUPS: readonly Shortcut["group"][] = ["Tools", "Brush", "Edit", "Selection", "View", "File"];
+const GROUPS: readonly Shortcut["group"][] = ["Tools", "Brush", "Edit", "Selection", "View", "File", "Boxes"];
 const GESTURES: readonly (readonly [string, string])[] = [
   ["Wheel, pinch", "Zoom"],
   ["Space or middle button + drag, two fingers", "Pan"],
@@ -38,7 +38,7 @@ export function Help() {
           <section key={group}>
             <h3>{group}</h3>
             <dl>
-              {SHORTCUTS.filter((entry) => entry.group === group).map(({ keys, name }) => (
+              {[...SHORTCUTS, ...BOARD_SHORTCUTS].filter((entry) => entry.group === group).map(({ keys, name }) => (
                 <div key={keys}>
                   <dt>{name}</dt>
                   <dd>

@@ -2,12 +2,14 @@
 
 import { computed, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import { drawingOf } from "../model/mix";
 import { settings } from "../model/settings";
 import { UNKNOWN, type Color, type Label } from "../model/types";
 import { labelRegion } from "../tools/flood";
 import { editedMap } from "../tools/edits";
 import type { Workspace } from "../tools/workspace";
 import { Choice, Slider } from "./controls";
+import { Icon } from "./icons";
 
 export function Swatch({ color }: { color: Color | null }) {
   const style = color ? { backgroundColor: `rgb(${color.join(" ")})` } : {};
@@ -81,6 +83,8 @@ type Named = Pick<Label, "id" | "name"> & { readonly color: Color | null };
 
 function Entry({ bench, label, share }: { bench: Workspace; label: Named; share: number }) {
   const chosen = bench.label.value === label.id;
+  const drawing = drawingOf(bench.document.mix, label.id);
+  const source = drawing ? `, drawn from ${bench.mixing.nameOf(drawing.referenceId)}` : "";
   const percent = share === 0 ? "" : share < 0.01 ? "<1" : Math.round(share * 100).toString();
   return (
     <li role="none">
@@ -88,7 +92,7 @@ function Entry({ bench, label, share }: { bench: Workspace; label: Named; share:
         type="button"
         role="radio"
         aria-checked={chosen}
-        aria-label={`${label.name}${percent ? `, ${percent} % of the picture` : ""}`}
+        aria-label={`${label.name}${percent ? `, ${percent} % of the picture` : ""}${source}`}
         class={percent ? "label" : "label absent"}
         tabIndex={chosen ? 0 : -1}
         data-tip={label.id === UNKNOWN ? "Layoutbrush decides what belongs there" : undefined}
@@ -98,6 +102,7 @@ function Entry({ bench, label, share }: { bench: Workspace; label: Named; share:
       >
         <Swatch color={label.color} />
         <span class="name">{label.name}</span>
+        {drawing && <Icon name="addPhoto" size={13} />}
         <span class="share" aria-hidden="true">
           {percent}
         </span>

@@ -1,59 +1,48 @@
-/** A region from a second photo: open it, click the region, and it is taken to the layout. */
+/** The second photo at a useful size: a click on a region takes it to the layout. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { readPhoto } from "../io/photo_file";
 import { intersect, type Rect } from "../model/geometry";
-import { newId } from "../model/layers";
 import type { Mask } from "../model/selection";
 import { settings } from "../model/settings";
-import { UNKNOWN, type Reference } from "../model/types";
+import { UNKNOWN, type Color, type Reference } from "../model/types";
 import { commonestLabel, connectedRegion } from "../tools/flood";
 import { lifted } from "../tools/transform";
 import type { Workspace } from "../tools/workspace";
-import { Dialog } from "./controls";
+import { Dialog, Select, Switch } from "./controls";
 import { openDialog } from "./dialogs";
 import { fileOf, pickPicture } from "./files";
 import { Icon } from "./icons";
-import { session } from "./session";
 
 /** Longer side of the picture in the dialog, CSS pixels at most. */
 const SIDE = 720;
 
 export function ReferenceDialog({ bench }: { bench: Workspace }) {
-  const [reference, setReference] = useState<Reference | null>(bench.document.references.peek().at(-1) ?? null);
-  const [busy, setBusy] = useState(false);
+  const { mixing, document } = bench;
+  const reference = mixing.current;
+  const taking = mixing.taking.value;
   if (openDialog.value !== "reference") return null;
   const close = () => (openDialog.value = null);
-
-  const load = async (file: File | null) => {
-    if (!file) return;
-    setBusy(true);
-    try {
-      const photo = await readPhoto(file, file.name);
-      const labels = await session.backend.segment(photo);
-      setReference({ id: newId("ref"), photo, labels });
-    } catch (error) {
-      session.fail(error);
-    } finally {
-      setBusy(false);
-    }
-  };
-
+  const load = (file: File | null) => void (file && mixing.addFile(file, file.name));
   return (
-    <Dialog name="Add a region from a second photo" wide onClose={close}>
+    <Dialog name="Place a region of a second photo" wide onClose={close}>
       <div
         class="reference"
         onDragOver={(event) => event.preventDefault()}
         onDrop={(event) => {
           event.preventDefault();
           event.stopPropagation();
-          void load(fileOf(event.dataTransfer));
+          load(fileOf(event.dataTransfer));
         }}
       >
-        {busy ? (
-          <p class="waiting">Finding what the photo holds…</p>
+        {taking ? (
+          <div class="waiting" role="status">
+            <p>{taking.stage}…</p>
+            <button type="button" class="button with-text" onClick={() => mixing.cancel()}>
+              Cancel
+            </button>
+          </div>
         ) : reference ? (
-          <Picker reference={reference} bench={bench} onTaken={close} />
+          <Picker key={reference.id} reference={reference} bench={bench} onTaken={close} />
         ) : (
           <button type="button" class="drop" onClick={() => void pickPicture().then(load)}>
             <Icon name="addPhoto" size={32} />
@@ -62,10 +51,19 @@ export function ReferenceDialog({ bench }: { bench: Workspace }) {
             </span>
           </button>
         )}
-        {reference && !busy && (
+        {reference && !taking && (
           <div class="row">
-            <span class="quiet">Click a region. Its labels come to your layout, where you move and scale them.</span>
+            <span class="quiet">Click a region: it comes to your layout, where you move and scale it.</span>
             <span class="spacer" />
+            <Switch label="Labels" on={settings.referenceLabels.value} onChange={(on) => (settings.referenceLabels.value = on)} />
+            {document.references.value.length > 1 && (
+              <Select
+                label="Second photo"
+                value={reference.id}
+                options={document.references.value.map(({ id, photo }) => [id, photo.name] as const)}
+                onChange={(id) => (mixing.chosen.value = id)}
+              />
+            )}
             <button type="button" class="button with-text" onClick={() => void pickPicture().then(load)}>
               Another photo…
             </button>
@@ -96,7 +94,9 @@ function Picker({ reference, bench, onTaken }: { reference: Reference; bench: Wo
   const [region, setRegion] = useState<Mask | null>(null);
   const { photo, labels } = reference;
   const scale = Math.min(1, SIDE / Math.max(photo.width, photo.height));
-  useEffect(() => drawReference(canvas.current!, reference, scale, region), [reference, region]);
+  const shown = settings.referenceLabels.value;
+  const colorOf = (id: number) => bench.document.label(id)?.color ?? null;
+  useEffect(() => drawReference(canvas.current!, reference, scale, region, shown ? colorOf : null), [reference, region, shown]);
 
   const regionAt = (event: MouseEvent): Mask => {
     const box = canvas.current!.getBoundingClientRect();
@@ -105,10 +105,6 @@ function Picker({ reference, bench, onTaken }: { reference: Reference; bench: Wo
     return connectedRegion(labels, x, y);
   };
   const take = (mask: Mask) => {
-    const { document } = bench;
-    if (!document.references.peek().includes(reference)) {
-      document.references.value = [...document.references.peek(), reference];
-    }
     const label = commonestLabel(labels, mask) ?? UNKNOWN;
     const { bounds: source, data } = mask;
     settings.tool.value = "transform";
@@ -167,8 +163,8 @@ function Regions(props: { reference: Reference; bench: Workspace; onTake: (mask:
   );
 }
 
-function drawReference(canvas: HTMLCanvasElement, reference: Reference, scale: number, region: Mask | null): void {
-  const { photo } = reference;
+function drawReference(canvas: HTMLCanvasElement, reference: Reference, scale: number, region: Mask | null, colorOf: ((id: number) => Color | null) | null): void {
+  const { photo, labels } = reference;
   canvas.width = Math.max(1, Math.round(photo.width * scale));
   canvas.height = Math.max(1, Math.round(photo.height * scale));
   const context = canvas.getContext("2d", { alpha: false })!;
@@ -179,8 +175,9 @@ function drawReference(canvas: HTMLCanvasElement, reference: Reference, scale: n
       const px = Math.min(Math.floor((x + 0.5) / scale), photo.width - 1);
       const from = (py * photo.width + px) * 4;
       const lit = !region || inMask(region, px, py);
+      const color = colorOf?.(labels.ids[from / 4]!);
       for (let channel = 0; channel < 3; channel++) {
-        const value = photo.pixels[from + channel]!;
+        const value = color ? photo.pixels[from + channel]! * 0.6 + color[channel]! * 0.4 : photo.pixels[from + channel]!;
         image.data[to + channel] = lit ? value : value * 0.35 + 30;
       }
       image.data[to + 3] = 255;

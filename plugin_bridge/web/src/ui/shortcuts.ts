@@ -1,5 +1,6 @@
 /** Keys of the whole page: one table for what they do and for the help sheet. */
 
+import { reordered, withBox, withoutBox } from "../model/boxes";
 import { LARGEST_BRUSH, settings, type ToolId } from "../model/settings";
 import type { Workspace } from "../tools/workspace";
 import { openDialog } from "./dialogs";
@@ -10,7 +11,7 @@ export interface Shortcut {
   /** As pressed: "Ctrl+Shift+Z". Ctrl stands for Command on a Mac. */
   readonly keys: string;
   readonly name: string;
-  readonly group: "Tools" | "Brush" | "Edit" | "Selection" | "View" | "File";
+  readonly group: "Tools" | "Brush" | "Edit" | "Selection" | "View" | "File" | "Boxes";
   readonly run: (bench: Workspace) => void;
   /** Works without a photo. */
   readonly always?: boolean;
@@ -64,7 +65,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ".", name: "Grow the selected region", group: "Selection", run: (bench) => bench.grow() },
   { keys: ",", name: "Shrink the selected region", group: "Selection", run: (bench) => bench.shrink() },
   { keys: "Shift+R", name: "Restore the original in the selection", group: "Selection", run: (bench) => bench.restore() },
-  { keys: "A", name: "Add a region from a second photo", group: "Selection", run: () => (openDialog.value = "reference") },
+  { keys: "A", name: "Place a region of a second photo", group: "Selection", run: () => (openDialog.value = "reference") },
   { keys: "O", name: "Labels on and off", group: "View", run: turnOverlay },
   { keys: "C", name: "Before / after", group: "View", run: (b) => (b.compare.value = b.compare.value === null ? 0.5 : null) },
   { keys: "0", name: "Fit the window", group: "View", run: (bench) => bench.view.fit() },
@@ -77,8 +78,58 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: "Ctrl+O", name: "Open a photo or project", group: "File", run: () => void openPhoto(), always: true },
   { keys: "Ctrl+S", name: "Save the project", group: "File", run: () => void exportAs("project") },
   { keys: "Ctrl+E", name: "Export PNG", group: "File", run: () => void exportAs("png") },
+  { keys: "D", name: "Boxes and drafts", group: "File", run: turnToBoard, always: true },
   { keys: "?", name: "This sheet", group: "File", run: () => (openDialog.value = "help"), always: true },
 ];
+
+function withChosen(what: (id: string) => void): () => void {
+  return () => {
+    const id = session.board.chosen.peek();
+    if (id !== null) what(id);
+  };
+}
+
+function relabelBox(id: string): void {
+  const { board } = session;
+  if (board.label !== null) board.change("Relabel box", withBox(board.boxes.peek(), id, { label: board.label }));
+}
+
+function deleteBox(id: string): void {
+  session.board.change("Delete box", withoutBox(session.board.boxes.peek(), id));
+}
+
+function reorder(id: string, by: number): void {
+  const { board } = session;
+  board.change("Reorder boxes", reordered(board.boxes.peek(), id, by));
+}
+
+/** In the middle of the board, for those who draw by keys. */
+export function addBox(): void {
+  const box = session.board.add({ x: 0.35, y: 0.35, width: 0.3, height: 0.3 });
+  if (box) requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-box="${box.id}"]`)?.focus());
+}
+
+/** Keys of the board; there they take the place of all others but those that work always. */
+export const BOARD_SHORTCUTS: readonly Shortcut[] = [
+  { keys: "X", name: "Drag to draw boxes", group: "Boxes", run: () => (settings.boxTool.value = "draw") },
+  { keys: "V", name: "Drag to move boxes", group: "Boxes", run: () => (settings.boxTool.value = "move") },
+  { keys: "Enter", name: "Add a box", group: "Boxes", run: addBox },
+  { keys: "Delete", name: "Delete the box", group: "Boxes", run: withChosen(deleteBox) },
+  { keys: "PageUp", name: "Bring the box forward", group: "Boxes", run: withChosen((id) => reorder(id, 1)) },
+  { keys: "PageDown", name: "Send the box backward", group: "Boxes", run: withChosen((id) => reorder(id, -1)) },
+  { keys: "F", name: "Relabel the box as the next one", group: "Boxes", run: withChosen(relabelBox) },
+  { keys: "L", name: "Another look for the box", group: "Boxes", run: withChosen((id) => session.board.relook(id)) },
+  { keys: "Ctrl+Enter", name: "Draft", group: "Boxes", run: () => void session.board.generate() },
+  { keys: "N", name: "Vary: other drafts of the same boxes", group: "Boxes", run: () => session.board.vary() },
+  { keys: "Ctrl+Z", name: "Undo", group: "Boxes", run: () => void session.board.history.undo() },
+  { keys: "Ctrl+Shift+Z", name: "Redo", group: "Boxes", run: () => void session.board.history.redo() },
+  { keys: "Escape", name: "Cancel the drafts, else choose no box", group: "Boxes", run: () => (session.board.activity.peek() ? session.board.cancel() : void (session.board.chosen.value = null)) },
+  { keys: "D", name: "Back to the photo", group: "Boxes", run: () => session.turnBoard(false) },
+];
+
+function turnToBoard(): void {
+  if (session.server.info.peek()?.drafts) session.turnBoard(true);
+}
 
 function pressed(event: KeyboardEvent): string {
   const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
@@ -92,6 +143,7 @@ function pressed(event: KeyboardEvent): string {
 
 function typing(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLSelectElement) return true;
   return target.isContentEditable || (target instanceof HTMLInputElement && target.type === "text");
 }
 
@@ -102,10 +154,14 @@ export function listenToKeys(): () => void {
     if (event.altKey && !event.getModifierState("AltGraph")) return;
     const keys = pressed(event);
     // Enter and arrows belong to the control that has the focus.
-    if (keys === "Enter" && event.target !== document.body) return;
-    const shortcut = SHORTCUTS.find((entry) => entry.keys === keys);
+    const { target } = event;
+    const onBoard = target instanceof HTMLElement && target.classList.contains("board");
+    if (keys === "Enter" && target !== document.body && !onBoard) return;
+    const boarding = session.boarding.peek();
+    const known = boarding ? [...BOARD_SHORTCUTS, ...SHORTCUTS.filter(({ always }) => always)] : SHORTCUTS;
+    const shortcut = known.find((entry) => entry.keys === keys);
     const bench = session.bench.value;
-    if (!shortcut || !(bench || shortcut.always)) return;
+    if (!shortcut || !(bench || boarding || shortcut.always)) return;
     event.preventDefault();
     shortcut.run(bench!);
   };

@@ -38,6 +38,14 @@ export function Start() {
             </ul>
           </section>
         )}
+        {session.server.info.value?.drafts && (
+          <button type="button" class="sketch" onClick={() => session.turnBoard(true)}>
+            <Icon name="boxes" />
+            <span>
+              No photo yet? <u>Sketch with boxes</u> and look at drafts
+            </span>
+          </button>
+        )}
         <ol class="steps">
           <li>
             <strong>Open.</strong> Layoutbrush finds what the photo holds.

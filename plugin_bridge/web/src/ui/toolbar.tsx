@@ -7,6 +7,7 @@ import type { Workspace } from "../tools/workspace";
 import { Choice, IconButton, Slider, Switch } from "./controls";
 import { openDialog } from "./dialogs";
 import { Swatch } from "./palette";
+import { session } from "./session";
 import { TOOLS } from "./shortcuts";
 
 /** Where a line separates the groups of tools. */
@@ -32,11 +33,14 @@ export function Toolbar() {
       <hr aria-hidden="true" />
       <IconButton
         icon="addPhoto"
-        name="Add region from a second photo"
+        name="Place a region of a second photo"
         keys="A"
         tip="right"
         onClick={() => (openDialog.value = "reference")}
       />
+      {session.server.info.value?.drafts && (
+        <IconButton icon="boxes" name="Boxes and drafts" keys="D" tip="right" onClick={() => session.turnBoard(true)} />
+      )}
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { settings, type Theme } from "../model/settings";
 import type { Workspace } from "../tools/workspace";
 import { IconButton, Menu, Switch, type MenuEntry } from "./controls";
 import { openDialog } from "./dialogs";
-import { exportAs, openPhoto } from "./files";
+import { exportAs, openBoxes, openPhoto, saveBoxes } from "./files";
 import { session } from "./session";
 
 function fileMenu(bench: Workspace | null): MenuEntry[] {
@@ -18,12 +18,24 @@ function fileMenu(bench: Workspace | null): MenuEntry[] {
     { name: "Export layers (OpenRaster)", disabled: none, run: () => void exportAs("ora") },
     { name: "Export label map (PNG)", disabled: none, run: () => void exportAs("labels") },
     "line",
-    { name: "Add region from a second photo\u2026", keys: "A", disabled: none, run: () => (openDialog.value = "reference") },
+    { name: "Place a region of a second photo\u2026", keys: "A", disabled: none, run: () => (openDialog.value = "reference") },
+    ...draftEntries(),
     { name: "Find the labels again", disabled: none, run: () => void session.segmentAgain() },
     { name: "Restore the whole layout", disabled: none, run: () => bench?.restoreAll() },
     "line",
     { name: "Server token\u2026", run: () => (openDialog.value = "token") },
     { name: "Close", disabled: none, run: () => void closeDocument() },
+  ];
+}
+
+/** What can be done with boxes, where the server makes drafts. */
+function draftEntries(): MenuEntry[] {
+  if (!session.server.info.value?.drafts) return [];
+  const empty = session.board.boxes.value.length === 0;
+  return [
+    { name: "Boxes and drafts", keys: "D", disabled: session.boarding.value, run: () => session.turnBoard(true) },
+    { name: "Open boxes\u2026", run: () => void openBoxes() },
+    { name: "Save boxes", disabled: empty, run: () => saveBoxes() },
   ];
 }
 

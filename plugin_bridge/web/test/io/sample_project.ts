@@ -62,8 +62,12 @@ export function project(opaque = true): Project {
     placements: [
       {
         ...{ id: "p1", referenceId: "ref-1", label: 3, mask: noise(6, 8) },
-        ...{ source: { x: 1, y: 2, width: 3, height: 2 }, target: { x: -4, y: 5, width: 9, height: 9 } },
+        ...{ source: { x: 1, y: 2, width: 3, height: 2 }, target: { x: -4, y: 5, width: 9, height: 9 }, mirrored: true },
       },
+    ],
+    drawings: [
+      { id: "d1", target: { label: 4 }, referenceId: "ref-1", label: null },
+      { id: "d2", target: { bounds: { x: 2, y: 3, width: 3, height: 2 }, data: noise(6, 9) }, referenceId: "", label: 3 },
     ],
     seed: 12,
   };

@@ -1,0 +1,96 @@
+/** The strip of drafts, and what can be done with the one that is looked at. */
+
+import { draftQuery } from "../model/handover";
+import type { Board, Drafted } from "../model/board";
+import { IconButton } from "./controls";
+import { Pixels } from "./pixels";
+import { session } from "./session";
+
+/** CSS pixels of a draft in the strip. */
+const SIDE = 104;
+
+export function DraftStrip({ board }: { board: Board }) {
+  const drafts = board.drafts.value;
+  const { draft } = board;
+  const activity = board.activity.value;
+  return (
+    <section class="strip drafts" aria-label="Drafts">
+      <header>
+        <h2>Drafts</h2>
+        {activity ? (
+          <span class="row" role="status">
+            <span class={`bar ${activity.done === null ? "unsure" : ""}`} role="progressbar" aria-label="Drafting">
+              <span style={{ width: `${(activity.done ?? 0) * 100}%` }} />
+            </span>
+            <span class="quiet">{activity.stage === "drafts" ? "Drafting" : activity.stage}</span>
+          </span>
+        ) : (
+          <span class="quiet">{about(board)}</span>
+        )}
+        <span class="spacer" />
+        <Actions board={board} draft={draft} />
+      </header>
+      <ul role="radiogroup" aria-label="Draft" class={board.outdated.value && !activity ? "outdated" : ""} onKeyDown={walk}>
+        {drafts.map((one) => (
+          <li key={one.index} role="none">
+            <button
+              type="button"
+              role="radio"
+              class="thumb"
+              aria-checked={one === draft}
+              aria-label={`Draft ${one.index + 1}`}
+              tabIndex={one === draft || (!draft && one.index === 0) ? 0 : -1}
+              onClick={() => (board.picked.value = one.index)}
+            >
+              <Pixels {...one.picture.pixelExtent} pixels={one.picture.pixels} shape={board.extent.value} side={SIDE} />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function about(board: Board): string {
+  if (board.drafts.value.length === 0) return "Draw boxes, then press Draft";
+  return board.outdated.value ? "The boxes have changed since" : `Seed ${board.drafts.value[0]!.seed}`;
+}
+
+function walk(event: KeyboardEvent): void {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by) return;
+  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll("button")];
+  const to = buttons[buttons.indexOf(document.activeElement as HTMLButtonElement) + by];
+  to?.focus();
+  to?.click();
+  event.preventDefault();
+}
+
+function Actions({ board, draft }: { board: Board; draft: Drafted | null }) {
+  const bench = session.bench.value;
+  const info = session.server.info.value;
+  const none = draft === null;
+  const look = () => void (draft && session.finder.find(draftQuery(draft, board, session.labels()), `draft ${draft.index + 1}`));
+  return (
+    <div class="row" role="group" aria-label="With the draft">
+      {bench && (
+        <IconButton icon="check" name="Lay its boxes over the photo as the layout" tip="above" disabled={none} onClick={() => draft && session.layDraft(draft)}>
+          Use as layout
+        </IconButton>
+      )}
+      {bench && (
+        <IconButton icon="addPhoto" name="Add it as a second photo" tip="above" disabled={none} onClick={() => void (draft && session.referToDraft(draft))}>
+          Draw from it
+        </IconButton>
+      )}
+      <IconButton icon="photo" name="Open it as a photo" tip="above" disabled={none} onClick={() => void (draft && session.openDraft(draft))}>
+        Open
+      </IconButton>
+      {info?.finding && (
+        <IconButton icon="find" name="Find photos like it" tip="above" disabled={none} onClick={look}>
+          Find photos
+        </IconButton>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,52 @@
+/** A small picture of pixels that lie in memory. */
+
+import { useEffect, useRef } from "preact/hooks";
+import { sampled, type Extent } from "../model/geometry";
+import { Icon } from "./icons";
+
+interface PixelsProps extends Extent {
+  /** Straight RGBA. */
+  pixels: Uint8ClampedArray;
+  /** The shape that it is shown in, where that isn't its own. */
+  shape?: Extent;
+  /** CSS pixels of the longer side; left out: its styles say how large it is. */
+  side?: number;
+}
+
+/**
+ * Draws every pixel as the nearest one of the picture: good enough where it is reduced, and quick. What is smaller than its
+ * place is drawn as it is, and smoothed by the browser.
+ */
+function draw(canvas: HTMLCanvasElement, { width, height, pixels, shape = { width, height }, side }: PixelsProps): void {
+  const scale = side === undefined ? 1 : side / Math.max(shape.width, shape.height);
+  const [across, down] = side === undefined ? [width, height] : [shape.width * scale, shape.height * scale];
+  canvas.width = Math.max(1, Math.min(width, Math.round(across * devicePixelRatio)));
+  canvas.height = Math.max(1, Math.min(height, Math.round(down * devicePixelRatio)));
+  if (side !== undefined) Object.assign(canvas.style, { width: `${Math.round(across)}px`, height: `${Math.round(down)}px` });
+  const context = canvas.getContext("2d")!;
+  const image = context.createImageData(canvas.width, canvas.height);
+  for (let y = 0, to = 0; y < canvas.height; y++) {
+    const row = sampled(y, canvas.height, height) * width;
+    for (let x = 0; x < canvas.width; x++, to += 4) {
+      const from = (row + sampled(x, canvas.width, width)) * 4;
+      for (let channel = 0; channel < 4; channel++) image.data[to + channel] = pixels[from + channel]!;
+    }
+  }
+  context.putImageData(image, 0, 0);
+}
+
+export function Pixels(props: PixelsProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const { pixels, side, shape } = props;
+  useEffect(() => draw(canvas.current!, props), [pixels, side, shape?.width, shape?.height]);
+  return <canvas class="pixels" ref={canvas} aria-hidden="true" />;
+}
+
+/** Stands where a picture is missing. */
+export function NoPixels() {
+  return (
+    <span class="pixels none" aria-hidden="true">
+      <Icon name="photo" />
+    </span>
+  );
+}
