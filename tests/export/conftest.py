@@ -17,6 +17,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.importorskip(package, reason="the extra `export` is not installed")
     import torch
 
+    from layoutbrush.training.models.completion import CompletionNetwork
     from layoutbrush.training.models.refine import Refine, RefineConfig
     from layoutbrush.training.models.segmentation import SegmentationNetwork
     from layoutbrush.training.models.visual_semantic import VisualSemanticEncoder
@@ -39,6 +40,9 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_weights(folder / "refine.safetensors", Refine(config, encoder))
     network = SegmentationNetwork(labels=15, context=8, decoder=(8, 8, 6), dilations=(2,), trunk=trunk)
     save_weights(folder / "segmentation.safetensors", network)
+    completion = CompletionNetwork(stem=4, widths=(8, 8, 8), dilations=(1, 2))
+    torch.nn.init.normal_(completion.head.weight, std=0.5)  # new ones start at zero
+    save_weights(folder / "completion.safetensors", completion)
     return folder
 
 

@@ -32,17 +32,48 @@ def engine(bundle: Path, kernels: bool) -> OnnxRuntimeEngine:
     return OnnxRuntimeEngine(Bundle.load(bundle), threads=2, library=library)
 
 
+def warped_by(opened: OnnxRuntimeEngine, bundle: Path, arrays: dict[str, Any]) -> dict[str, Any]:
+    """The arrays with what the two graphs of the warp make of them."""
+    for graph in ("warp_coarse", "warp_fine"):
+        names = [tensor.name for tensor in Bundle.load(bundle).manifest.graphs[graph].inputs]
+        arrays = arrays | opened.run(graph, {name: arrays[name] for name in names})
+    return arrays
+
+
+@pytest.mark.parametrize("kernels", [False, True], ids=["bodies", "kernels"])
+def test_a_view_is_a_part_of_the_photo_that_it_draws_from(bundle: Path, kernels: bool) -> None:
+    """A part of another size, its pixels outside the mask untouched, its keys anywhere in the whole photo."""
+    from layoutbrush.export.examples import edit_example, windowed
+
+    opened = engine(bundle, kernels)
+    whole = edit_example(1, 96, 128, 15, seed=5)
+    part = windowed(whole, spare=16)
+    part["source"] = np.zeros_like(whole["source"])
+    part["source"][:, :, :32] = whole["source"][:, :, :32]  # nothing of the view itself
+    part |= opened.run("encode_image", {name: part[name] for name in ("image", "layout")})
+    found = warped_by(opened, bundle, part)
+    assert found["warped"].shape == (1, 3, 80, 96)
+    outside = np.broadcast_to(~part["mask"][:, None], found["warped"].shape)
+    np.testing.assert_array_equal(found["warped"][outside], whole["image"][:, :, 16:, 32:][outside])
+    keys = found["correspondence"][part["mask"]]
+    rows, columns = keys >> 16, keys & 0xFFFF
+    assert part["source"][0, rows, columns].all()
+
+
 def test_manifest_says_what_is_in_the_bundle(bundle: Path) -> None:
     manifest = Bundle.load(bundle).manifest
     assert (manifest.name, manifest.version, manifest.alignment, manifest.smallest) == ("small", "3.1", 16, 64)
     assert list(manifest.graphs) == sorted(manifest.graphs, key=list(manifest.graphs).index)
-    assert set(manifest.graphs) == {"encode_image", "warp", "refine", "segment"}
+    assert set(manifest.graphs) == {"encode_image", "warp_coarse", "warp_fine", "refine", "segment", "complete"}
     assert manifest.op_versions == {"KeyIndexSampling": 1, "SparseAttentionWarp": 1}
     assert [label.id for label in manifest.labels] == list(range(15))
     keys = manifest.graphs["encode_image"].outputs
     assert [tensor.shape[:3] for tensor in keys[:2]] == [("B", "H/8", "W/8"), ("B", "H/4", "W/4")]
-    assert all(isinstance(tensor.shape[3], int) for tensor in keys)
-    assert manifest.graphs["warp"].inputs[5:9] == keys
+    assert all(isinstance(tensor.shape[3], int) for tensor in keys[:4])
+    given = {tensor.name: tensor for graph in ("warp_coarse", "warp_fine") for tensor in manifest.graphs[graph].inputs}
+    assert all(given[tensor.name] == tensor for tensor in keys)
+    handed = manifest.graphs["warp_coarse"].outputs
+    assert all(given[tensor.name] == tensor for tensor in handed)
 
 
 def test_graphs_pass_the_checker(bundle: Path) -> None:
@@ -60,7 +91,7 @@ def test_each_op_is_one_node_with_a_body(bundle: Path) -> None:
 
     for name, model in models(bundle):
         nodes = [node for node in model.graph.node if node.domain == "layoutbrush"]
-        assert bool(nodes) == (name == "warp")
+        assert bool(nodes) == name.startswith("warp_")
         assert {function.name for function in model.functions} == {node.op_type for node in nodes}
         for node in nodes:
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -85,9 +116,8 @@ def test_graphs_run_at_any_size(bundle: Path, size: tuple[int, int, int], kernel
     batch, height, width = size
     arrays = edit_example(batch, height, width, 15, seed=2)
     arrays |= opened.run("encode_image", {name: arrays[name] for name in ("image", "layout")})
-    warp_inputs = [tensor.name for tensor in Bundle.load(bundle).manifest.graphs["warp"].inputs]
-    arrays |= opened.run("warp", {name: arrays[name] for name in warp_inputs})
-    refine_inputs = ("warped", "image", "edited", "mask", "confidence")
+    arrays = warped_by(opened, bundle, arrays)
+    refine_inputs = ("warped", "picture", "edited", "mask", "confidence")
     arrays |= opened.run("refine", {name: arrays[name] for name in refine_inputs})
     segmented = opened.run("segment", {"image": arrays["image"]})
     assert segmented["labels"].shape == (batch, height, width)
@@ -105,11 +135,9 @@ def test_seed_is_an_input(bundle: Path) -> None:
     opened = engine(bundle, kernels=False)
     arrays = edit_example(1, 64, 64, 15)
     arrays |= opened.run("encode_image", {name: arrays[name] for name in ("image", "layout")})
-    names = [tensor.name for tensor in Bundle.load(bundle).manifest.graphs["warp"].inputs]
 
     def warped(seed: int) -> Any:
-        given = {name: arrays[name] for name in names} | {"seed": np.array([seed], np.int32)}
-        return opened.run("warp", given)["correspondence"]
+        return warped_by(opened, bundle, arrays | {"seed": np.array([seed], np.int32)})["correspondence"]
 
     np.testing.assert_array_equal(warped(4), warped(4))
     assert (warped(4) != warped(5)).any()

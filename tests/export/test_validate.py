@@ -23,27 +23,32 @@ def test_bundle_and_checkpoints_agree(
     assert run(Config(str(bundle), checkpoints=checkpoints, threads=2, json=report, ops=False)) == 0
     found = json.loads(report.read_text())
     without_card = [row for row in found if row["pair"].startswith(("TensorRT parse", "TensorRT build"))]
-    assert len(without_card) == 2 * 4  # each graph is parsed and built
+    assert len(without_card) == 2 * 6  # each graph is parsed and built
     if installed() == "tensorrt_rtx":
         assert {row["result"] for row in without_card} == {"ok"}
     else:
         assert all(row["skipped"] for row in without_card)
     rows = [row for row in found if "TensorRT" not in row["pair"]]
     assert {row["subject"] for row in rows} == {
-        "warp, KeyIndexSampling nodes",
-        "warp, SparseAttentionWarp nodes",
+        "warp_coarse, KeyIndexSampling nodes",
+        "warp_fine, KeyIndexSampling nodes",
+        "warp_coarse, SparseAttentionWarp nodes",
+        "warp_fine, SparseAttentionWarp nodes",
         "encode_image",
-        "warp, jump_flood",
-        "warp, fast",
+        "warp_coarse, jump_flood",
+        "warp_coarse, fast",
+        "warp_fine, jump_flood",
+        "warp_fine, fast",
         "refine",
         "segment",
+        "complete",
     }
     measured = [row for row in rows if not row["skipped"]]
     assert all(row["result"] == "ok" for row in measured)
     assert all("torch" not in row["pair"] for row in rows if row["skipped"])
     if native.available():
         assert measured == rows
-    exact = [row for row in measured if row["subject"] == "warp, KeyIndexSampling nodes"]
+    exact = [row for row in measured if row["subject"].endswith(", KeyIndexSampling nodes")]
     assert all(row["value"] == 0 for row in exact)
     assert "within tolerance, 0 not" in capsys.readouterr().out
 

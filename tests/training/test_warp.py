@@ -15,11 +15,13 @@ from layoutbrush.training.losses.correspondence import correspondence
 from layoutbrush.training.losses.dense_correlation import dense_distillation
 from layoutbrush.training.models.diffusion import diffuse
 from layoutbrush.training.models.key_usage import key_usage, over_use
-from layoutbrush.training.models.labels import UNKNOWN, one_hot
+from layoutbrush.training.models.labels import UNKNOWN
 from layoutbrush.training.models.patch_descriptor import PatchDescriptor, cosine_basis
 from layoutbrush.training.models.sparse_attention import (
+    Query,
     SparseAttentionConfig,
     SparseAttentionNetwork,
+    finished,
     upsample_keys,
 )
 from layoutbrush.training.stages.refine_evaluation import masked_psnr
@@ -166,15 +168,47 @@ def test_hidden_pixels_without_a_label_take_the_labels_around_them() -> None:
     hidden = edited == UNKNOWN
     network = SparseAttentionNetwork(SparseAttentionConfig(learned=False))
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    level = network.levels(image, layout, edited, hidden, ~hidden)[-1]
-    assert torch.equal(level.edited[:, 8:28], layout[:, 8:28]) and torch.equal(level.edited[:, 36:], layout[:, 36:])
-    # what has no label of its own and may be copied stays without one: it is moved with the rest
-    level = network.levels(image, edited, edited, hidden, torch.ones_like(hidden))[-1]
-    assert bool((level.edited[hidden] == UNKNOWN).all())
-    # nothing is labelled at all
-    nothing = torch.full_like(layout, UNKNOWN)
-    shares = network._guessed(one_hot(nothing, 15), (~hidden)[:, None].float(), torch.zeros(1, 1, 64, 64))
-    assert bool((shares[:, -1] == 1).all()) and bool((shares[:, :-1] == 0).all())
+
+    def guessed(photo: torch.Tensor, wanted: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        sides = network.sides(image, photo, wanted, hidden, source, network.encode_image(image, photo))
+        labels: torch.Tensor = network._guessed(*sides)
+        return labels
+
+    with torch.no_grad():
+        labels = guessed(layout, edited, ~hidden)
+        assert torch.equal(labels[:, 8:28], layout[:, 8:28]) and torch.equal(labels[:, 36:], layout[:, 36:])
+        # what has no label of its own and may be copied stays without one: it is moved with the rest
+        assert torch.equal(guessed(edited, edited, torch.ones_like(hidden)), edited)
+        # nothing is labelled at all
+        nothing = torch.full_like(layout, UNKNOWN)
+        assert torch.equal(guessed(nothing, nothing, ~hidden), nothing)
+
+
+def test_a_view_draws_from_what_lies_outside_it() -> None:
+    """Of two textures the view shows one; the other, which the layout asks for, is elsewhere in the photo."""
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(1, 3, 96, 128, generator=generator) * 0.2
+    image[:, :, :, :48] += 0.7
+    layout = torch.ones(1, 96, 128, dtype=torch.int32)
+    layout[:, :, :48] = 0
+    network = SparseAttentionNetwork(SparseAttentionConfig(learned=False)).eval()
+    top, left = 16, 64
+    view = image[:, :, top:80, left:].contiguous()
+    mask = torch.zeros(1, 64, 64, dtype=torch.bool)
+    mask[:, 20:44, 20:44] = True
+    edited = torch.ones(1, 64, 64, dtype=torch.int32).masked_fill(mask, 0)
+    place = torch.tensor([top / 96, left / 128, 80 / 96, 1.0])
+    with torch.no_grad():
+        features = network.encode_image(image, layout)
+        _, keys = network.sides(image, layout, layout, layout > 9, layout >= 0, features)
+        query = Query(view, edited, mask, ~mask, place)
+        seed = torch.zeros(1, dtype=torch.int32)
+        first, made = network.coarse(query, keys, seed)
+        last = network.fine(query, keys, made, (first.image, first.keys), seed)
+    warped, found, _ = finished(query, last)
+    assert torch.equal(warped[~mask[:, None].expand_as(warped)], view[~mask[:, None].expand_as(view)])
+    assert bool(((found[mask] & 0xFFFF) < 48).all())
+    assert float(warped[:, :, 22:42, 22:42].mean()) > 0.7
 
 
 def test_penalty_on_usage_spreads_the_choice_of_keys() -> None:

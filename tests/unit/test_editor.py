@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from layoutbrush.runtime.engines import Array, Arrays
 from layoutbrush.runtime.engines.stand_in import STAND_IN_MANIFEST, StandInEngine
 from layoutbrush.runtime.errors import Cancelled, InvalidArgument, SizeMismatch, UnknownLabel
-from layoutbrush.runtime.geometry import Bounds
+from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline import (
     Editor,
     EditorOptions,
@@ -25,6 +25,7 @@ from layoutbrush.runtime.pipeline import (
     Progress,
     Result,
 )
+from layoutbrush.runtime.pipeline.task import view_window
 
 
 class Recorder(StandInEngine):
@@ -44,6 +45,9 @@ class Recorder(StandInEngine):
 
 def editor(**options: Any) -> Editor:
     return Editor(Recorder(), STAND_IN_MANIFEST, EditorOptions(**options))
+
+
+STEPS = ["warp_coarse", "warp_fine", "refine"]
 
 
 def scene(width: int, height: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -147,7 +151,7 @@ def test_features_are_made_once_a_document() -> None:
     assert engine.graphs == ["encode_image"]
     for seed in range(3):
         result_of(work.edit(prepared, EditRequest(edited, seed=seed)))
-    assert engine.graphs == ["encode_image"] + 3 * ["warp", "refine"]
+    assert engine.graphs == ["encode_image"] + 3 * STEPS
     assert prepared.nbytes > photo.nbytes
 
 
@@ -161,7 +165,7 @@ def test_large_photos_are_encoded_by_region() -> None:
     assert engine.graphs == []
     for _ in range(2):
         result_of(work.edit(prepared, EditRequest(edited)))
-    assert engine.graphs == ["encode_image", "warp", "refine", "warp", "refine"]
+    assert engine.graphs == ["encode_image", *STEPS, *STEPS]
     assert max(engine.calls[0][1]["image"][2:]) <= 640
 
 
@@ -170,26 +174,49 @@ def test_graphs_get_aligned_sizes_and_whole_shapes() -> None:
     engine = Recorder()
     work = Editor(engine, STAND_IN_MANIFEST)
     result_of(work.edit(work.open(photo, layout), EditRequest(edited)))
-    shapes = dict(engine.calls)["warp"]
-    height, width = shapes["image"][2:]
-    assert height % 16 == width % 16 == 0
-    assert shapes["mask"] == shapes["source"] == shapes["edited"] == shapes["layout"] == (1, height, width)
-    for name, step in (("keys_8", 8), ("keys_4", 4), ("keys_2", 2), ("keys_1", 1)):
-        assert shapes[name][1:3] == (height // step, width // step)
+    for graph in STEPS:
+        shapes = dict(engine.calls)[graph]
+        height, width = shapes["picture"][2:]
+        assert height % 16 == width % 16 == 0
+        assert shapes["mask"] == (1, height, width)
+        if graph == "refine":
+            assert shapes["warped"] == shapes["picture"] and shapes["confidence"] == (1, 1, height, width)
+            continue
+        high, wide = shapes["image"][2:]
+        assert high % 16 == wide % 16 == 0
+        assert shapes["source"] == shapes["layout"] == (1, high, wide)
+        for name in (f"{kind}_{step}" for kind in ("keys", "labels") for step in (8, 4, 2, 1)):
+            if name in shapes:
+                step = int(name[-1])
+                assert shapes[name][1:3] == (high // step, wide // step)
 
 
-def test_a_small_edit_runs_on_a_small_region() -> None:
+def test_a_small_edit_is_a_small_view_of_the_whole_photo() -> None:
     photo, layout, edited = scene(512, 512)
     edited[:] = layout
     edited[250:280, 250:280] = 0
     engine = Recorder()
     work = Editor(engine, STAND_IN_MANIFEST)
     prepared = work.open(photo, layout)
-    for column in (250, 252, 254):  # strokes near each other share a region and its features
+    for column in (250, 252, 400):  # wherever a stroke is, the photo's features are there
         edited[250:280, column : column + 30] = 0
         result_of(work.edit(prepared, EditRequest(edited)))
-    assert engine.graphs == ["encode_image", "encode_image"] + 3 * ["warp", "refine"]
-    assert np.prod(dict(engine.calls)["warp"]["image"][2:]) < 0.25 * 512 * 512
+    assert engine.graphs == ["encode_image"] + 3 * STEPS
+    first = engine.calls[1][1]
+    assert first["image"][2:] == (512, 512) and np.prod(first["picture"][2:]) < 0.1 * 512 * 512
+
+
+@pytest.mark.parametrize(
+    ("mask", "window"),
+    [
+        (Bounds(200, 100, 40, 30), Bounds(144, 48, 144, 144)),
+        (Bounds(0, 0, 512, 384), Bounds(0, 0, 512, 384)),
+        (Bounds(500, 380, 12, 4), Bounds(448, 320, 64, 64)),
+        (Bounds(0, 0, 1, 1), Bounds(0, 0, 64, 64)),
+    ],
+)
+def test_view_is_the_mask_with_context_on_the_grid(mask: Bounds, window: Bounds) -> None:
+    assert view_window(mask, Extent(512, 384)) == window
 
 
 @pytest.mark.parametrize("size", [(320, 240), (1500, 1000)])

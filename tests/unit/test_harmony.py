@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from layoutbrush.runtime.geometry import Bounds
 from layoutbrush.runtime.pipeline.harmony import doubt, harmonised
+from layoutbrush.runtime.pipeline.scene import Scene
 from layoutbrush.runtime.pipeline.task import Task
 
 SHAPE = (70, 90)
@@ -107,10 +109,13 @@ def test_the_doubt_is_local() -> None:
 def test_what_the_warp_is_sure_of_is_repainted_least() -> None:
     _, mask, _, _ = example()
     unsure = np.where(np.arange(SHAPE[1]) < 45, np.float32(0), np.float32(1)) * np.ones(SHAPE, np.float32)
-    nothing: Any = None  # neither request nor scene is looked at
-    task = Task(nothing, nothing, nothing, nothing, mask[None], nothing)
+    whole = Bounds(0, 0, SHAPE[1], SHAPE[0])
+    labels = np.zeros((1, *SHAPE), np.int32)
+    scene = Scene(whole, whole.extent, whole.extent, np.zeros((1, 3, *SHAPE), np.float32), labels, {})
+    nothing: Any = None  # the request is not looked at
+    task = Task(nothing, nothing, scene, labels, mask[None], ~mask[None], whole)
     painted, warped = np.ones((1, 3, *SHAPE), np.float32), np.zeros((1, 3, *SHAPE), np.float32)
-    found = task.settled(painted, warped, unsure, 0.5)[0, 0]
+    found = task.settled(painted, warped, 0.5 * (1 - unsure))[0, 0]
     assert (found[20:50, 25:45] == 0.5).all()
     assert (found[20:50, 45:65] == 1).all()
     assert (found[~mask] == 1).all()

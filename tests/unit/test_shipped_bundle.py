@@ -34,7 +34,7 @@ def edited(bundle: Bundle, threads: int, size: Extent, library: str | None = "au
 
 
 def test_it_is_whole_and_small(bundle: Bundle) -> None:
-    assert {"encode_image", "warp", "refine", "segment"} <= set(bundle.manifest.graphs)
+    assert {"encode_image", "warp_coarse", "warp_fine", "refine", "segment"} <= set(bundle.manifest.graphs)
     assert [label.id for label in bundle.labels] == [label.id for label in STAND_IN_LABELS]
     assert [label.name for label in bundle.labels] == [label.name for label in STAND_IN_LABELS]
     assert sum(len(bundle.read(name)) for name in bundle.manifest.hashes) < 32_000_000

@@ -11,9 +11,9 @@ import torch
 from onnx import ModelProto
 from torch import nn
 
-from layoutbrush.export.examples import edit_example
+from layoutbrush.export.examples import edit_example, windowed
 from layoutbrush.export.fields import from_fields
-from layoutbrush.export.graphs import ALIGNMENT, GRAPHS, SMALLEST, GraphSignature
+from layoutbrush.export.graphs import ALIGNMENT, GRAPHS, SMALLEST
 from layoutbrush.export.half import round_weights
 from layoutbrush.export.to_onnx import ExportError, export_graph
 from layoutbrush.runtime.bundle import Bundle, GraphSpec, Label, Manifest, ModelCard, write
@@ -84,13 +84,16 @@ def write_bundle(
     if half_weights:
         for module in modules.values():
             round_weights(module)
-    examples = chained_examples(modules, *EXAMPLE, labels=len(facts.labels))
+    whole = edit_example(*EXAMPLE, labels=len(facts.labels))
+    examples = chained_examples(modules, whole)
+    parts = chained_examples(modules, windowed(whole)) if "warp_coarse" in modules else examples
     specs: dict[str, GraphSpec] = {}
     files = {path.name: path.read_bytes() for path in facts.files}
     used: set[str] = set()
     for name, module in modules.items():
         report(f"exporting {name}")
-        model, signature = export_graph(module, GRAPHS[name], examples, half_weights=half_weights)
+        given = parts if name in ("warp_coarse", "warp_fine") else examples  # views of sizes of their own
+        model, signature = export_graph(module, GRAPHS[name], given, half_weights=half_weights)
         file = f"{name}.onnx"
         if file in files:
             raise ExportError(f"{file} is the name of a graph")
@@ -112,26 +115,20 @@ def write_bundle(
     return write(folder, manifest, files)
 
 
-def chained_examples(
-    modules: Mapping[str, nn.Module], batch: int, height: int, width: int, *, labels: int, seed: int = 0
-) -> dict[str, Array]:
+def chained_examples(modules: Mapping[str, nn.Module], example: Mapping[str, Array]) -> dict[str, Array]:
     """An edit as all graphs see it: where the modules are there, keys and warp come from them."""
-    examples = edit_example(batch, height, width, labels, seed)
-
-    def run(graph: GraphSignature) -> dict[str, Array]:
-        inputs = [torch.from_numpy(examples[tensor.name]) for tensor in graph.inputs]
+    examples = dict(example)
+    for name in ("encode_image", "warp_coarse", "warp_fine"):
+        if name not in modules:
+            continue
+        graph = GRAPHS[name]
+        if missing := [tensor.name for tensor in graph.inputs if tensor.name not in examples]:
+            raise ExportError(f"{name} needs the graph that makes {missing[0]}")
         with torch.no_grad():
-            outputs = modules[graph.name].eval()(*inputs)
-        return {tensor.name: value.numpy() for tensor, value in zip(graph.outputs, outputs, strict=True)}
-
-    if "warp" in modules and "encode_image" not in modules:
-        raise ExportError("warp needs encode_image, which makes its keys")
-    if "encode_image" in modules:
-        examples |= run(GRAPHS["encode_image"])
-    if "warp" in modules:
-        examples |= run(GRAPHS["warp"])
-    else:
-        examples |= {"warped": examples["image"], "confidence": 0 * examples["image"][:, :1]}
+            outputs = modules[name].eval()(*(torch.from_numpy(examples[tensor.name]) for tensor in graph.inputs))
+        examples |= {tensor.name: value.numpy() for tensor, value in zip(graph.outputs, outputs, strict=True)}
+    if "warp_fine" not in modules:
+        examples |= {"warped": examples["picture"], "confidence": 0 * examples["picture"][:, :1]}
     return examples
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ Floats = NDArray[np.float32]
 
 
 def edit_example(batch: int, height: int, width: int, labels: int, seed: int = 0) -> dict[str, Array]:
-    """image, layout, edited, mask, source and seed as the graphs take them (see `graphs`).
+    """Everything of an edit that no graph makes, as the graphs take it (see `graphs`); the view is the whole photo.
 
     The photo has a colour and a texture of its own for each region; one region grows into its neighbours, a few pixels
     are unknown, and what was there may not be copied.
@@ -29,7 +31,21 @@ def edit_example(batch: int, height: int, width: int, labels: int, seed: int = 0
         "mask": mask,
         "source": ~mask,
         "seed": np.array([seed], np.int32),
+        "picture": image,
+        "known": ~mask,
+        "place": np.array([0, 0, 1, 1], np.float32),
     }
+
+
+def windowed(example: Mapping[str, Array], spare: int = 16) -> dict[str, Array]:
+    """An edit whose view is a part of the photo: `spare` rows fewer above, twice as many columns fewer at the left."""
+    height, width = example["picture"].shape[2:]
+    top, left = spare, 2 * spare
+    parts: dict[str, Array] = {
+        name: np.ascontiguousarray(example[name][..., top:, left:]) for name in ("picture", "edited", "mask", "known")
+    }
+    place: Array = np.array([top / height, left / width, 1, 1], np.float32)
+    return {**example, **parts, "place": place}
 
 
 def _scene(

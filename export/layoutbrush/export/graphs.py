@@ -1,7 +1,8 @@
-"""The four graphs of a bundle: their names, inputs and outputs.
+"""The graphs of a bundle: their names, inputs and outputs.
 
-Sizes: B batch, H and W height and width, multiples of 16 and at least 64; "H/8" is H over 8. "C8" and the like are the
-channels of the keys at 1/8 and so on, fixed by the network.
+Sizes: B batch, H and W height and width, multiples of 16 and at least 64; "H/8" is H over 8. The warp has two pictures:
+its view, the one that changes, has the sizes h and w, the one that it draws from H and W; in a plain edit the view is a
+part of the other. "C8" and the like are channels that the network fixes, of the keys at 1/8 and so on.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class GraphSignature:
 
 def divisor(size: str) -> tuple[str, int]:
     """("H", 8) of "H/8", ("W", 1) of "W". Raises ValueError for anything else."""
-    match = re.fullmatch(r"([BHW])(?:/(\d+))?", size)
+    match = re.fullmatch(r"([BHWOhw])(?:/(\d+))?", size)
     if match is None:
         raise ValueError(f"not a size that may vary: {size!r}")
     return match[1], int(match[2] or 1)
@@ -57,30 +58,76 @@ def _scaled(axis: str, scale: int) -> str:
     return axis if scale == 1 else f"{axis}/{scale}"
 
 
-_KEYS = tuple(
-    TensorSpec(f"keys_{scale}", "float32", ("B", _scaled("H", scale), _scaled("W", scale), f"C{scale}"))
-    for scale in SCALES
+def _keys(*scales: int) -> tuple[TensorSpec, ...]:
+    """Features of the key side."""
+    return tuple(TensorSpec(f"keys_{s}", "float32", ("B", _scaled("H", s), _scaled("W", s), f"C{s}")) for s in scales)
+
+
+def _labels(*scales: int) -> tuple[TensorSpec, ...]:
+    """The most frequent label of each cell of the key side."""
+    return tuple(TensorSpec(f"labels_{s}", "int32", ("B", _scaled("H", s), _scaled("W", s))) for s in scales)
+
+
+def _view(name: str, channels: int = 3, scale: int = 1) -> TensorSpec:
+    return TensorSpec(name, "float32", ("B", channels, _scaled("h", scale), _scaled("w", scale)))
+
+
+def _view_plane(name: str, kind: str) -> TensorSpec:
+    return TensorSpec(name, kind, ("B", "h", "w"))
+
+
+_PLACE = TensorSpec("place", "float32", (4,))
+_SEED = TensorSpec("seed", "int32", (1,))
+_HANDED_ON = (
+    _view("estimate", scale=4),
+    TensorSpec("matches", "int32", ("B", "h/4", "w/4", "CM")),
+    _view_plane("filled", "int32"),
+    TensorSpec("steering", "float32", ("B", "CS", "h/2", "w/2")),
+    TensorSpec("half", "float32", ("B", "CH", "h/2", "w/2")),
+    TensorSpec("quarter", "float32", ("B", "CQ", "h/4", "w/4")),
 )
 
-ENCODE_IMAGE = GraphSignature("encode_image", (_picture("image"), _plane("layout", "int32")), _KEYS)
-WARP = GraphSignature(
-    "warp",
+ENCODE_IMAGE = GraphSignature(
+    "encode_image", (_picture("image"), _plane("layout", "int32")), (*_keys(*SCALES), *_labels(*SCALES[:3]))
+)
+WARP_COARSE = GraphSignature(
+    "warp_coarse",
     (
+        _view("picture"),
+        _view_plane("edited", "int32"),
+        _view_plane("mask", "bool"),
+        _view_plane("known", "bool"),
+        _PLACE,
         _picture("image"),
         _plane("layout", "int32"),
-        _plane("edited", "int32"),
-        _plane("mask", "bool"),
         _plane("source", "bool"),
-        *_KEYS,
-        TensorSpec("seed", "int32", (1,)),
+        *_labels(8, 4),
+        *_keys(8, 4),
+        _SEED,
     ),
-    (_picture("warped"), _plane("correspondence", "int32"), _picture("confidence", 1)),
+    _HANDED_ON,
+)
+WARP_FINE = GraphSignature(
+    "warp_fine",
+    (
+        _view("picture"),
+        _view_plane("mask", "bool"),
+        _PLACE,
+        _picture("image"),
+        _plane("layout", "int32"),
+        _plane("source", "bool"),
+        *_labels(2),
+        *_keys(2, 1),
+        *_HANDED_ON,
+        _SEED,
+    ),
+    (_view("warped"), _view_plane("correspondence", "int32"), _view("confidence", 1)),
 )
 REFINE = GraphSignature(
     "refine",
     (
         _picture("warped"),
-        _picture("image"),
+        _picture("picture"),
         _plane("edited", "int32"),
         _plane("mask", "bool"),
         _picture("confidence", 1),
@@ -96,4 +143,9 @@ SEGMENT = GraphSignature(
         TensorSpec("features", "float32", ("B", "CF", "H/16", "W/16")),
     ),
 )
-GRAPHS = {graph.name: graph for graph in (ENCODE_IMAGE, WARP, REFINE, SEGMENT)}
+COMPLETE = GraphSignature(
+    "complete",
+    (_picture("image"), _plane("edited", "int32"), _plane("mask", "bool")),
+    (_plane("labels", "int32"), _plane("confidence", "float32")),
+)
+GRAPHS = {graph.name: graph for graph in (ENCODE_IMAGE, WARP_COARSE, WARP_FINE, REFINE, SEGMENT, COMPLETE)}

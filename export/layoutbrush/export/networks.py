@@ -1,7 +1,8 @@
-"""The modules behind the four graphs, from weight files.
+"""The modules behind the graphs, from weight files.
 
-A folder of weights holds `warp.safetensors`, `refine.safetensors` and `segmentation.safetensors`, each with its `.json`
-(`training.trainer.weights`). What is absent gives no graph; `encode_image` and `warp` are two faces of one network.
+A folder of weights holds `warp.safetensors`, `refine.safetensors`, `segmentation.safetensors` and
+`completion.safetensors`, each with its `.json` (`training.trainer.weights`). What is absent gives no graph;
+`encode_image` and `warp` are two faces of one network.
 """
 
 from __future__ import annotations
@@ -11,11 +12,19 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from layoutbrush.export.fields import from_fields
-from layoutbrush.training.models.sparse_attention import SparseAttentionConfig, SparseAttentionNetwork
+from layoutbrush.training.models.sparse_attention import (
+    Keys,
+    Layout,
+    Query,
+    SparseAttentionConfig,
+    SparseAttentionNetwork,
+    finished,
+)
 from layoutbrush.training.trainer.files import read_json
 from layoutbrush.training.trainer.weights import WeightsError, load_weights, stored_arguments
 
 WARP_FILE, REFINE_FILE, SEGMENT_FILE = "warp.safetensors", "refine.safetensors", "segmentation.safetensors"
+COMPLETE_FILE = "completion.safetensors"
 
 
 class EncodeImage(nn.Module):
@@ -26,8 +35,70 @@ class EncodeImage(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor, layout: Tensor) -> tuple[Tensor, ...]:
-        """image (B, 3, H, W), layout (B, H, W) -> keys at 1/8, 1/4, 1/2 and 1, channels last."""
-        return self.network.encode_image(image, layout)
+        """image (B, 3, H, W), layout (B, H, W) -> keys at 1/8, 1/4, 1/2 and 1, channels last; labels."""
+        return (*self.network.encode_image(image, layout), *self.network.key_labels(layout))
+
+
+class WarpCoarse(nn.Module):
+    """The graph `warp_coarse`: the scales 1/8 and 1/4 of a sparse attention network."""
+
+    def __init__(self, network: SparseAttentionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        view: Tensor,
+        edited: Tensor,
+        mask: Tensor,
+        known: Tensor,
+        place: Tensor,
+        image: Tensor,
+        layout: Tensor,
+        source: Tensor,
+        labels_8: Tensor,
+        labels_4: Tensor,
+        keys_8: Tensor,
+        keys_4: Tensor,
+        seed: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """See `graphs.WARP_COARSE` and `sparse_attention.Query`, `Keys`, `Layout`."""
+        keys = Keys(image, source, {8: labels_8, 4: labels_4, 1: layout}, {8: keys_8, 4: keys_4})
+        found, made = self.network.coarse(Query(view, edited, mask, known, place), keys, seed)
+        return found.image, found.keys, made.labels, made.steering, made.half, made.quarter
+
+
+class WarpFine(nn.Module):
+    """The graph `warp_fine`: the scales 1/2 and 1."""
+
+    def __init__(self, network: SparseAttentionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        view: Tensor,
+        mask: Tensor,
+        place: Tensor,
+        image: Tensor,
+        layout: Tensor,
+        source: Tensor,
+        labels_2: Tensor,
+        keys_2: Tensor,
+        keys_1: Tensor,
+        estimate: Tensor,
+        matches: Tensor,
+        filled: Tensor,
+        steering: Tensor,
+        half: Tensor,
+        quarter: Tensor,
+        seed: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """See `graphs.WARP_FINE`."""
+        query = Query(view, filled, mask, ~mask, place)
+        keys = Keys(image, source, {2: labels_2, 1: layout}, {2: keys_2, 1: keys_1})
+        made = Layout(filled, steering, half, quarter)
+        return finished(query, self.network.fine(query, keys, made, (estimate, matches), seed))
 
 
 def load_networks(folder: Path) -> dict[str, nn.Module]:
@@ -46,8 +117,10 @@ def load_networks(folder: Path) -> dict[str, nn.Module]:
         modules["refine"] = load_refine(path)
     if (path := weight_file(folder, SEGMENT_FILE)) is not None:
         modules["segment"] = load_segment(path)
+    if (path := weight_file(folder, COMPLETE_FILE)) is not None:
+        modules["complete"] = load_complete(path)
     if not modules:
-        raise FileNotFoundError(f"{folder} holds none of {WARP_FILE}, {REFINE_FILE}, {SEGMENT_FILE}")
+        raise FileNotFoundError(f"{folder} holds none of {WARP_FILE}, {REFINE_FILE}, {SEGMENT_FILE}, {COMPLETE_FILE}")
     return {name: module.eval() for name, module in modules.items()}
 
 
@@ -68,8 +141,8 @@ def weight_file(folder: Path, name: str) -> Path | None:
 
 
 def sparse_attention_graphs(network: SparseAttentionNetwork) -> dict[str, nn.Module]:
-    """The two graphs of one network."""
-    return {"encode_image": EncodeImage(network), "warp": network}
+    """The three graphs of one network."""
+    return {"encode_image": EncodeImage(network), "warp_coarse": WarpCoarse(network), "warp_fine": WarpFine(network)}
 
 
 def load_sparse_attention(path: Path) -> SparseAttentionNetwork:
@@ -91,3 +164,12 @@ def load_segment(path: Path) -> nn.Module:
     network = SegmentationNetwork(**stored_arguments(path))
     load_weights(path, network)
     return Segment(network)
+
+
+def load_complete(path: Path) -> nn.Module:
+    """The graph `complete` from the weight file of its network. Raises WeightsError."""
+    from layoutbrush.training.models.completion import Complete, CompletionNetwork
+
+    network = CompletionNetwork(**stored_arguments(path))
+    load_weights(path, network)
+    return Complete(network)

@@ -96,15 +96,18 @@ def _dynamic(tensors: tuple[TensorSpec, ...]) -> Iterator[dict[int, object]]:
     steps = {"min": SMALLEST // ALIGNMENT, "max": LARGEST // ALIGNMENT}
     axes = {
         "B": torch.export.Dim("B", min=1, max=64),
+        "O": torch.export.Dim("O", min=1, max=64),
         "H": torch.export.Dim("H16", **steps),
         "W": torch.export.Dim("W16", **steps),
+        "h": torch.export.Dim("view_H16", **steps),
+        "w": torch.export.Dim("view_W16", **steps),
     }
     for tensor in tensors:
         free: dict[int, object] = {}
         for axis, size in enumerate(tensor.shape):
             if isinstance(size, str):
                 letter, factor = divisor(size)
-                free[axis] = axes[letter] if letter == "B" else axes[letter] * (ALIGNMENT // factor)
+                free[axis] = axes[letter] if letter in "BO" else axes[letter] * (ALIGNMENT // factor)
         yield free
 
 

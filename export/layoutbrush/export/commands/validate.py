@@ -112,11 +112,12 @@ def _rows(config: Config, bundle: Bundle, modules: dict[str, nn.Module]) -> list
     else:
         backends.append(engines)
     labels = len(bundle.labels)
-    if "warp" in models:
+    if "warp_fine" in models:
         examples = edit_example(1, 64, 80, labels)
         body = next(backend for backend in backends if backend.name == BODY)
-        examples |= body.run("encode_image", "jump_flood", examples)
-        rows += node_rows(models["warp"], examples, "warp", config.threads)
+        for graph in ("encode_image", "warp_coarse", "warp_fine"):
+            rows += node_rows(models[graph], examples, graph, config.threads)
+            examples |= body.run(graph, "jump_flood", examples)
     return rows + graph_rows(list(models), backends, labels)
 
 

@@ -11,10 +11,12 @@ from layoutbrush.export.examples import edit_example
 from layoutbrush.export.validation.backends import Backend
 from layoutbrush.export.validation.rows import Row, Tolerance, merged
 from layoutbrush.export.validation.tolerances import CONFIDENCE, FEATURES, LABELS, OUTSIDE, PICTURE, WARP
+from layoutbrush.runtime.bundle import UNKNOWN_LABEL
 from layoutbrush.runtime.engines import Array
 
 SIZES = ((1, 64, 80), (2, 96, 128), (1, 176, 144))
 """Batch, height and width of the examples: other sizes than those that graphs are traced with, too."""
+WARPS = ("warp_coarse", "warp_fine")
 Measured = Iterator[tuple[Tolerance, float]]
 
 
@@ -29,13 +31,20 @@ def graph_rows(
     for index, (batch, height, width) in enumerate(sizes):
         examples = edit_example(batch, height, width, labels, seed=index + 1)
         for graph in graphs:
-            for schedule in ("jump_flood", "fast") if graph == "warp" else ("fast",):
-                outputs = {b.name: b.run(graph, schedule, examples) for b in backends if not b.lacks(graph)}
-                rows += _pairs(graph, schedule, backends, outputs, examples)
+            for schedule in ("jump_flood", "fast") if graph in WARPS else ("fast",):
+                given = _with_a_gap(examples) if graph == "complete" else examples
+                outputs = {b.name: b.run(graph, schedule, given) for b in backends if not b.lacks(graph)}
+                rows += _pairs(graph, schedule, backends, outputs, given)
             examples |= next(iter(outputs.values()))
-        if "refine" in graphs and "warp" not in graphs:
-            raise ValueError("refine needs the picture that warp gives")
+        if "refine" in graphs and "warp_fine" not in graphs:
+            raise ValueError("refine needs the picture that warp_fine gives")
     return merged(rows)
+
+
+def _with_a_gap(examples: Mapping[str, Array]) -> dict[str, Array]:
+    """The example with no labels under its mask."""
+    gap = np.full_like(examples["edited"], UNKNOWN_LABEL)
+    return {**examples, "edited": np.where(examples["mask"], gap, examples["edited"])}
 
 
 def _pairs(
@@ -45,7 +54,7 @@ def _pairs(
     outputs: Mapping[str, Mapping[str, Array]],
     inputs: Mapping[str, Array],
 ) -> Iterator[Row]:
-    subject = f"warp, {schedule}" if graph == "warp" else graph
+    subject = f"{graph}, {schedule}" if graph in WARPS else graph
     for one, other in combinations(backends, 2):
         pair, missing = f"{one.name} / {other.name}", one.lacks(graph) or other.lacks(graph)
         if missing:
@@ -59,9 +68,11 @@ def _pairs(
 def _tolerances(graph: str, schedule: str) -> tuple[Tolerance, ...]:
     return {
         "encode_image": (FEATURES,),
-        "warp": (*WARP[schedule], OUTSIDE),
+        "warp_coarse": (*WARP[schedule][:1], LABELS),
+        "warp_fine": (*WARP[schedule], OUTSIDE),
         "refine": (PICTURE, OUTSIDE),
         "segment": (LABELS, CONFIDENCE, FEATURES),
+        "complete": (LABELS, CONFIDENCE),
     }[graph]
 
 
@@ -70,7 +81,7 @@ def _measured(
 ) -> Measured:
     if graph == "encode_image":
         yield FEATURES, max(_largest(one[name], other[name]) for name in one)
-    elif graph == "segment":
+    elif graph in ("segment", "complete"):
         yield LABELS, float((one["labels"] != other["labels"]).mean())
         yield CONFIDENCE, float(np.abs(one["confidence"] - other["confidence"]).mean())
         if graph == "segment":
@@ -78,6 +89,9 @@ def _measured(
     elif graph == "refine":
         yield PICTURE, max(_largest(one[name], other[name]) for name in one)
         yield OUTSIDE, float(_changed(one["refined"], inputs) + _changed(other["refined"], inputs))
+    elif graph == "warp_coarse":
+        yield WARP[schedule][0], _psnr(one["estimate"], other["estimate"], inputs["mask"][:, ::4, ::4])
+        yield LABELS, float((one["filled"] != other["filled"]).mean())
     else:
         quality, score = WARP[schedule]
         yield quality, _psnr(one["warped"], other["warped"], inputs["mask"])
@@ -98,7 +112,7 @@ def _inside(picture: Array, mask: Array) -> Array:
 
 def _changed(picture: Array, inputs: Mapping[str, Array]) -> int:
     """How many values differ from the photo outside the mask."""
-    return int((_inside(picture, ~inputs["mask"]) != _inside(inputs["image"], ~inputs["mask"])).sum())
+    return int((_inside(picture, ~inputs["mask"]) != _inside(inputs["picture"], ~inputs["mask"])).sum())
 
 
 def _psnr(one: Array, other: Array, mask: Array) -> float:

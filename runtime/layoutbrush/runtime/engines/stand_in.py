@@ -40,11 +40,12 @@ STAND_IN_LABELS = tuple(
         }.items()
     )
 )
+_GRAPHS = ("encode_image", "warp_coarse", "warp_fine", "refine", "segment")
 STAND_IN_MANIFEST = Manifest(
     name="stand-in",
     version="0",
     labels=STAND_IN_LABELS,
-    graphs={name: GraphSpec(f"{name}.onnx", "", (), ()) for name in ("encode_image", "warp", "refine", "segment")},
+    graphs={name: GraphSpec(f"{name}.onnx", "", (), ()) for name in _GRAPHS},
     op_versions={},
     model_card=ModelCard("No networks: random pixels of the wanted label.", "Apache-2.0"),
 )
@@ -79,7 +80,14 @@ class StandInEngine:
 
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
         """See `Engine.run`."""
-        graphs = {"encode_image": _encode, "warp": _warp, "refine": _refine, "segment": _segment, "draft": _draft}
+        graphs = {
+            "encode_image": _encode,
+            "warp_coarse": _warp_coarse,
+            "warp_fine": _warp_fine,
+            "refine": _refine,
+            "segment": _segment,
+            "draft": _draft,
+        }
         if graph not in graphs:
             raise NotFound("The bundle has no such graph.", graph)
         found = graphs[graph](inputs)
@@ -88,32 +96,55 @@ class StandInEngine:
 
 def _encode(inputs: Mapping[str, Array]) -> Arrays:
     batch, _, height, width = inputs["image"].shape
-    return {f"keys_{s}": np.ones((batch, height // s, width // s, CHANNELS), np.float32) for s in (8, 4, 2, 1)}
+    keys = {f"keys_{s}": np.ones((batch, height // s, width // s, CHANNELS), np.float32) for s in (8, 4, 2, 1)}
+    return keys | {f"labels_{s}": inputs["layout"][:, ::s, ::s] for s in (8, 4, 2)}
 
 
-def _warp(inputs: Mapping[str, Array]) -> Arrays:
+def _warp_coarse(inputs: Mapping[str, Array]) -> Arrays:
+    found = _search(inputs, inputs["picture"], inputs["edited"])
+    batch, _, height, width = inputs["picture"].shape
+    nothing = np.zeros((batch, 1, height // 4, width // 4), np.float32)
+    return {
+        "estimate": found["warped"][:, :, ::4, ::4],
+        "matches": found["correspondence"][:, ::4, ::4, None],
+        "filled": inputs["edited"],
+        "steering": nothing.repeat(2, axis=2).repeat(2, axis=3),
+        "half": nothing.repeat(2, axis=2).repeat(2, axis=3),
+        "quarter": nothing,
+    }
+
+
+def _warp_fine(inputs: Mapping[str, Array]) -> Arrays:
+    return _search(inputs, inputs["picture"], inputs["filled"])
+
+
+def _search(inputs: Mapping[str, Array], view: Array, edited: Array) -> Arrays:
+    """Random pixels of the wanted label; outside the mask each pixel's own place."""
     image, mask = inputs["image"], inputs["mask"]
-    batch, _, height, width = image.shape
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.int32)
-    correspondence = np.broadcast_to(rows << 16 | columns, (batch, height, width)).copy()
+    batch, _, height, width = view.shape
+    high, wide = image.shape[2:]
+    top, left = (round(float(share) * side) for share, side in zip(inputs["place"], (high, wide), strict=False))
+    rows, columns = np.mgrid[top : top + height, left : left + width].astype(np.int32)
+    own = np.clip(rows, 0, high - 1) << 16 | np.clip(columns, 0, wide - 1)
+    correspondence = np.broadcast_to(own, (batch, height, width)).copy()
     for b in range(batch):
         random = np.random.default_rng(int(inputs["seed"][0]))
-        for label in np.unique(inputs["edited"][b][mask[b]]):
-            wanted = mask[b] & (inputs["edited"][b] == label)
+        for label in np.unique(edited[b][mask[b]]):
+            wanted = mask[b] & (edited[b] == label)
             like = inputs["source"][b] & (inputs["layout"][b] == label)
             found = np.flatnonzero(like if like.any() and label != UNKNOWN_LABEL else inputs["source"][b])
             if found.size:
                 flat = found[random.integers(found.size, size=int(wanted.sum()))].astype(np.int32)
-                correspondence[b][wanted] = (flat // width) << 16 | flat % width
-    warped = np.stack([image[b][:, correspondence[b] >> 16, correspondence[b] & 0xFFFF] for b in range(batch)])
+                correspondence[b][wanted] = (flat // wide) << 16 | flat % wide
+    copied = np.stack([image[b][:, correspondence[b] >> 16, correspondence[b] & 0xFFFF] for b in range(batch)])
     confidence = np.where(mask, np.float32(0.5), np.float32(0.0))[:, None]
-    return {"warped": warped, "correspondence": correspondence, "confidence": confidence}
+    return {"warped": np.where(mask[:, None], copied, view), "correspondence": correspondence, "confidence": confidence}
 
 
 def _refine(inputs: Mapping[str, Array]) -> Arrays:
     warped, mask = inputs["warped"], inputs["mask"][:, None]
-    coarse = np.where(mask, (warped + warped.mean(axis=(2, 3), keepdims=True)) / 2, inputs["image"])
-    refined = np.where(mask, 0.9 * warped + 0.1 * coarse, inputs["image"])
+    coarse = np.where(mask, (warped + warped.mean(axis=(2, 3), keepdims=True)) / 2, inputs["picture"])
+    refined = np.where(mask, 0.9 * warped + 0.1 * coarse, inputs["picture"])
     return {"coarse": coarse.astype(np.float32), "refined": refined.astype(np.float32)}
 
 
@@ -121,7 +152,8 @@ def _segment(inputs: Mapping[str, Array]) -> Arrays:
     batch, _, height, width = inputs["image"].shape
     labels = np.full((batch, height, width), 3, np.int32)
     labels[:, : height // 2] = 0
-    return {"labels": labels, "confidence": np.ones((batch, height, width), np.float32)}
+    cells = inputs["image"].reshape(batch, 3, height // 16, 16, width // 16, 16).mean((3, 5))
+    return {"labels": labels, "confidence": np.ones((batch, height, width), np.float32), "features": cells}
 
 
 def _draft(inputs: Mapping[str, Array]) -> Arrays:

@@ -15,8 +15,8 @@ from layoutbrush.runtime.manifest import Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import LabelMap, Photo
 
-KEYS = ("keys_8", "keys_4", "keys_2", "keys_1")
-"""Outputs of `encode_image`: features at 1/8, 1/4, 1/2 and full size."""
+KEYS = ("keys_8", "keys_4", "keys_2", "keys_1", "labels_8", "labels_4", "labels_2")
+"""Outputs of `encode_image`: features at 1/8, 1/4, 1/2 and full size; the most frequent label of each cell."""
 
 MAX_BYTES = 160 << 20
 """Scenes kept for one document, the latest used ones (one of 512 x 512 is about 60 MB); one is always kept."""

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from layoutbrush.runtime.engines import Array
+from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest
 from layoutbrush.runtime.pipeline.harmony import doubt, harmonised
-from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, Mask, grow
+from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, Mask, filled_bounds, grow
 from layoutbrush.runtime.pipeline.scene import Scene
+from layoutbrush.runtime.pipeline.warping import KeySide, View, known_pixels
+
+MARGIN = 48
+"""Context in network pixels around the mask that the view holds, at least."""
+STEP = 16
+"""The view's edges lie on multiples of it, so that its cells at every scale are those of the scene."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """`mask`: in the photo's pixels. `edited` int32, `inside` (True = may change) and `source` (True = may be copied)
-    bool: (1, h, w) in the scene's padded pixels.
+    bool: (1, h, w) in the scene's padded pixels. `window`: the part of those that the networks change, the view.
     """
 
     request: EditRequest
@@ -27,26 +36,62 @@ class Task:
     edited: NDArray[np.int32]
     inside: BoolMap
     source: BoolMap
+    window: Bounds
+
+    @cached_property
+    def view(self) -> View:
+        """The view's own maps."""
+        edited, inside = self.cut(self.edited), self.cut(self.inside)
+        known = known_pixels(inside, self.cut(self.source), self.cut(self.scene.layout), edited)
+        height, width = self.scene.padded.shape
+        box = self.window
+        place = np.array([box.y / height, box.x / width, box.bottom / height, box.right / width], np.float32)
+        return View(self.cut(self.scene.image), edited, inside, known, place)
+
+    @cached_property
+    def keys(self) -> KeySide:
+        """The scene itself: what a plain edit draws from."""
+        return KeySide(self.scene, self.source)
+
+    def cut(self, planes: Array) -> Array:
+        """Return the window of an array (..., H, W) in the scene's padded pixels."""
+        return np.ascontiguousarray(planes[(..., *self.window.slices)])
+
+    def placed(self, part: Array, around: Array) -> Array:
+        """Return `around`, an array (..., H, W) in the scene's padded pixels, with the window replaced by `part`."""
+        if self.window.extent == self.scene.padded:
+            return part
+        whole = around.copy()
+        whole[(..., *self.window.slices)] = part
+        return whole
+
+    def whole(self, picture: Array) -> Array:
+        """Return a picture of the window, float32 (1, 3, h, w), in the scene's: (1, 3, H, W)."""
+        return self.placed(picture, self.scene.image)
 
     def doubt(self, confidence: Array) -> NDArray[np.float32]:
-        """Return how unsure the warp is, float32 (h, w) in 0 to 1, of its best scores, float32 (1, 1, h, w)."""
-        return doubt(confidence[0, 0], self.inside[0])
-
-    def settled(self, planes: Array, warped: Array, unsure: NDArray[np.float32], keep: float) -> Array:
-        """Return a picture of the refiner, float32 (1, 3, h, w), of which the warp's share is `keep` where the warp is
-        sure, and nothing where it guesses. What is a true copy of the photo is repainted least.
+        """Return how unsure the warp is, float32 (h, w) in 0 to 1, of its best scores, float32 (1, 1, h, w), of the
+        window.
         """
-        share = np.float32(keep) * (1 - unsure) * self.inside[0]
-        mixed: Array = planes + (warped - planes) * share
+        return doubt(confidence[0, 0], self.view.inside[0])
+
+    def settled(self, planes: Array, warped: Array, kept: NDArray[np.float32]) -> Array:
+        """Return a picture of the refiner, float32 (1, 3, h, w) of the window, of which the warp's share is `kept`,
+        float32 (h, w).
+        """
+        mixed: Array = planes + (warped - planes) * (kept * self.view.inside[0])
         return mixed
 
-    def harmonised(self, planes: Array, unsure: NDArray[np.float32], strength: float) -> Array:
-        """Return a picture of the networks, float32 (1, 3, h, w), without the seam at the mask's rim."""
-        if strength <= 0:
+    def harmonised(self, planes: Array, spread: NDArray[np.float32]) -> Array:
+        """Return a picture of the networks, float32 (1, 3, h, w) of the window, without the seam at the mask's rim.
+
+        `spread`: float32 (h, w), the share of the seam's difference that is taken away.
+        """
+        if not spread.any():
             return planes
-        scene = self.scene
-        maps = (self.inside[0], scene.layout[0], self.edited[0], self.source[0])
-        return harmonised(planes[0], scene.image[0], *maps, strength, unsure)[None]
+        view = self.view
+        maps = (view.inside[0], self.cut(self.scene.layout)[0], view.edited[0], self.cut(self.source)[0])
+        return harmonised(planes[0], view.image[0], *maps, 1.0, spread)[None]
 
 
 def make_task(request: EditRequest, mask: Mask, scene: Scene) -> Task:
@@ -59,4 +104,29 @@ def make_task(request: EditRequest, mask: Mask, scene: Scene) -> Task:
     if request.exclude is not None:
         excluded = resample.any_owned(request.exclude[region.slices], extent)
         source[: extent.height, : extent.width] &= ~grow(excluded, EXCLUDE_RIM)
-    return Task(request, mask, scene, edited.astype(np.int32)[None], inside[None], source[None])
+    window = view_window(filled_bounds(inside), padded)
+    return Task(request, mask, scene, edited.astype(np.int32)[None], inside[None], source[None], window)
+
+
+def first_picture(task: Task, estimate: Array) -> Array:
+    """Return the first picture of the view, float32 (1, 3, h, w), of the estimate at a quarter of its size."""
+    size = (task.window.width, task.window.height)
+    planes = [np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)) for plane in estimate[0]]
+    return np.where(task.view.inside[0], np.stack(planes), task.view.image[0])[None]
+
+
+def view_window(mask: Bounds, padded: Extent, margin: int = MARGIN, least: int = 64) -> Bounds:
+    """Return the part of a scene of `padded` pixels that holds the mask's bounds and context around them.
+
+    Edges on multiples of `STEP`, no side below `least`.
+    """
+    x, width = _side(mask.x - margin, mask.right + margin, padded.width, least)
+    y, height = _side(mask.y - margin, mask.bottom + margin, padded.height, least)
+    return Bounds(x, y, width, height)
+
+
+def _side(low: int, high: int, limit: int, least: int) -> tuple[int, int]:
+    low = max(0, low) // STEP * STEP
+    high = min(limit, max(-(-high // STEP) * STEP, low + least))
+    low = max(0, min(low, high - least))
+    return low, high - low

@@ -18,20 +18,21 @@ CELL = 8
 _MOST = 6.0
 
 
-def key_usage(keys: torch.Tensor, used: torch.Tensor, scale: int) -> torch.Tensor:
+def key_usage(keys: torch.Tensor, used: torch.Tensor, scale: int, size: tuple[int, int] | None = None) -> torch.Tensor:
     """How many queries use a key, on average around each place of the photo.
 
     Args:
-        keys: (B, h, w) int32, packed `y << 16 | x`, in the photo's grid at 1/scale, of the same size.
+        keys: (B, h, w) int32, packed `y << 16 | x`, in the photo's grid at 1/scale.
         used: (B, h, w) bool, queries that count.
         scale: 8, 4, 2 or 1.
+        size: height H and width W of that grid; None = h and w.
 
     Returns:
-        (B, 1, h / f, w / f) float32 with f = 8 / scale; 1 where each key is used once. Fine scales count a sample of
+        (B, 1, H / f, W / f) float32 with f = 8 / scale; 1 where each key is used once. Fine scales count a sample of
         their queries.
     """
     factor, step = CELL // scale, max(1, 4 // scale)
-    height, width = keys.shape[1] // factor, keys.shape[2] // factor
+    height, width = (side // factor for side in size or keys.shape[1:3])
     keys, weight = keys[:, ::step, ::step], used[:, ::step, ::step].float()
     y, x = unpack_keys(keys)
     rows = torch.div(y, factor, rounding_mode="trunc")[..., None] == torch.arange(

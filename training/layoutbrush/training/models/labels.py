@@ -12,6 +12,6 @@ def one_hot(labels: torch.Tensor, count: int) -> torch.Tensor:
 
     Written as comparisons, so that it exports to ONNX without a data-dependent shape.
     """
-    ids = torch.arange(count, device=labels.device, dtype=labels.dtype).view(1, -1, 1, 1)
-    known = (labels[:, None] == ids).float()  # (B, count, H, W)
-    return torch.cat([known, 1.0 - known.sum(1, keepdim=True)], 1)
+    ids = torch.arange(count + 1, device=labels.device, dtype=labels.dtype).view(1, -1, 1, 1)
+    own = torch.where((labels >= 0) & (labels < count), labels, torch.full_like(labels, count))
+    return (own[:, None] == ids).float()  # (B, count + 1, H, W)

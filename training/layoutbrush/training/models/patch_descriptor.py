@@ -52,8 +52,13 @@ class PatchDescriptor(nn.Module):
         self.size = size
         self.weight = nn.Parameter(cosine_basis(size, channels))
 
-    def forward(self, image: torch.Tensor, channels: int | None = None) -> torch.Tensor:
-        """`channels` takes the first, most energetic components only (the finest scale saves time so)."""
+    def forward(
+        self, image: torch.Tensor, channels: int | None = None, gain: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """`channels` takes the first, most energetic components only (the finest scale saves time so); `gain` (0-d)
+        scales what comes out.
+        """
         weight = self.weight if channels is None else self.weight[:channels]
+        weight = weight if gain is None else weight * gain
         border = self.size // 2
         return F.conv2d(F.pad(image - 0.5, (border,) * 4, mode="replicate"), weight)

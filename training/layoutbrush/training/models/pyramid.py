@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -53,17 +55,31 @@ class FeaturePyramid(nn.Module):
                 nn.init.zeros_(head.bias)
         self.emit = nn.ModuleDict(heads)
 
-    def forward(self, stack: torch.Tensor, layout: torch.Tensor) -> dict[int, torch.Tensor]:
+    def to_quarter(self, stack: torch.Tensor, layout: torch.Tensor) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
+        """stack (B, inputs, H, W), layout (B, layout_channels, H/4, W/4) -> inner features: the encoder's at 1/2, and
+        by scale those at 1/8 and 1/4.
+        """
         half = self.down2(stack)
         quarter = self.down4(half)
         eighth = self.down8(quarter)
         eighth = eighth + self.summary(eighth.mean((2, 3), keepdim=True))
-        levels = {8: eighth}
         up = torch.cat([_double(eighth), quarter], 1)
-        levels[4] = leaky(self.spade4(self.up4(up), F.avg_pool2d(layout, 4)))
-        up = torch.cat([_double(levels[4]), half], 1)
-        levels[2] = leaky(self.spade2(self.up2(up), F.avg_pool2d(layout, 2)))
-        return {int(s): head(levels[int(s)]) for s, head in self.emit.items()}
+        return half, {8: eighth, 4: leaky(self.spade4(self.up4(up), layout))}
+
+    def to_half(self, half: torch.Tensor, quarter: torch.Tensor, layout: torch.Tensor) -> torch.Tensor:
+        """From inner features at 1/2 and 1/4 and the layout at 1/2 to inner features at 1/2."""
+        up = torch.cat([_double(quarter), half], 1)
+        return leaky(self.spade2(self.up2(up), layout))
+
+    def emitted(self, levels: Mapping[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+        """Inner features by scale -> the channels to emit there."""
+        return {scale: self.emit[str(scale)](inner) for scale, inner in levels.items() if str(scale) in self.emit}
+
+    def forward(self, stack: torch.Tensor, layout: torch.Tensor) -> dict[int, torch.Tensor]:
+        layout = F.avg_pool2d(layout, 2)
+        half, levels = self.to_quarter(stack, F.avg_pool2d(layout, 2))
+        levels[2] = self.to_half(half, levels[4], layout)
+        return self.emitted(levels)
 
 
 def _double(x: torch.Tensor) -> torch.Tensor:

@@ -14,8 +14,8 @@ With the pyramids switched off (`learned=False`) it is the training-free baselin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import cast
 
 import torch
@@ -27,93 +27,16 @@ from layoutbrush.training.models.key_usage import key_usage, over_use, unpack_ke
 from layoutbrush.training.models.labels import UNKNOWN, one_hot
 from layoutbrush.training.models.patch_descriptor import PatchDescriptor
 from layoutbrush.training.models.pyramid import FeaturePyramid
+from layoutbrush.training.models.sparse_plan import COARSE, SCALES, Round, ScalePlan, SparseAttentionConfig
+from layoutbrush.training.models.sparse_sides import Estimate, Keys, Layout, Level, Query
 from layoutbrush.training.ops import key_index_sampling, key_scores, sparse_attention_warp
 
-SCALES = (8, 4, 2, 1)
 _CONSTANTS, _CONSTANT = 4, 0.37
 
-
-@dataclass(frozen=True)
-class Round:
-    """One match-and-vote step: iterations of KeyIndexSampling (one a window), then the votes within `reach`.
-
-    `votes`: how many of the particles vote; the others only serve the search (averaging them blurs).
-    """
-
-    windows: tuple[int, ...]
-    particles: int = 2
-    samples: int = 2
-    strides: tuple[int, ...] = ()
-    reach: int = 1
-    gamma: float = 60.0
-    votes: int = 1
-
-
-@dataclass(frozen=True)
-class ScalePlan:
-    """What happens at 1/scale: the rounds, and how many channels each part of a feature has there."""
-
-    scale: int
-    patch: int
-    learned: int
-    rounds: tuple[Round, ...]
-
-
-def _default_plans() -> tuple[ScalePlan, ...]:
-    first = Round(windows=(0, 64, 32, 16, 8, 4, 2), particles=4, samples=4, gamma=24.0)
-    later = Round(windows=(0, 8, 4, 2), gamma=36.0)
-    fine = Round(windows=(0, 4, 2), particles=1, gamma=48.0)
-    last = Round(windows=(0, 2, 1), particles=1, gamma=900.0)
-    return (
-        ScalePlan(8, patch=28, learned=20, rounds=(first, later, later, later)),
-        ScalePlan(4, patch=28, learned=20, rounds=(later, later, later)),
-        ScalePlan(2, patch=28, learned=12, rounds=(fine, fine)),
-        ScalePlan(1, patch=20, learned=0, rounds=(fine, last)),
-    )
-
-
-@dataclass(frozen=True)
-class SparseAttentionConfig:
-    """Sizes and constants of the network; stored beside its weights.
-
-    ``usage_penalty``: what a key's score loses for each use beyond the first (see `key_usage`); 0 switches it off.
-    """
-
-    labels: int = 15
-    label_code: int = 8
-    label_penalty: float = 0.2
-    usage_penalty: float = 0.01
-    scale: float = 254.0
-    learned: bool = True
-    pyramid_width: int = 32
-    plans: tuple[ScalePlan, ...] = field(default_factory=_default_plans)
-    schedule: str = "fast"
-
-
-@dataclass
-class Level:
-    """All that one scale needs; masks (B, h, w) bool, labels (B, h, w) int32, planes (B, C, h, w) float32."""
-
-    plan: ScalePlan
-    values: torch.Tensor
-    context: torch.Tensor
-    hole: torch.Tensor
-    key_mask: torch.Tensor
-    layout: torch.Tensor
-    edited: torch.Tensor
-    edited_code: torch.Tensor
-    trust: torch.Tensor
-    learned: torch.Tensor | None
-
-
-@dataclass
-class Estimate:
-    """What a round leaves: the picture so far (B, 3, h, w), its keys (B, h, w, M), their scores, and the queries."""
-
-    image: torch.Tensor
-    keys: torch.Tensor
-    scores: torch.Tensor
-    query: torch.Tensor
+__all__ = [
+    "Keys", "Layout", "Query", "Round", "ScalePlan", "SparseAttentionConfig", "SparseAttentionNetwork", "finished",
+    "position_code", "upsample_keys",
+]  # fmt: skip
 
 
 def _pool(plane: torch.Tensor, scale: int) -> torch.Tensor:
@@ -126,10 +49,16 @@ def _grow(mask: torch.Tensor, radius: int) -> torch.Tensor:
     return grown[:, 0] > 0.5
 
 
-def position_code(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
-    """(4, height, width): cos and sin of both axes over half a turn, of norm 1; distances grow with distance."""
+def position_code(height: int, width: int, like: torch.Tensor, place: torch.Tensor | None = None) -> torch.Tensor:
+    """(4, height, width): cos and sin of both axes over half a turn, of norm 1; distances grow with distance.
+
+    `place` (4,): top, left, bottom, right of the grid in the frame that half a turn spans; None = all of it.
+    """
     y = (torch.arange(height, device=like.device, dtype=like.dtype) + 0.5) * (math.pi / height)
     x = (torch.arange(width, device=like.device, dtype=like.dtype) + 0.5) * (math.pi / width)
+    if place is not None:
+        y = y * (place[2] - place[0]) + place[0] * math.pi
+        x = x * (place[3] - place[1]) + place[1] * math.pi
     rows = torch.stack([y.cos(), y.sin()])[:, :, None].expand(2, height, width)
     cols = torch.stack([x.cos(), x.sin()])[:, None, :].expand(2, height, width)
     return torch.cat([rows, cols]) * math.sqrt(0.5)
@@ -171,139 +100,189 @@ class SparseAttentionNetwork(nn.Module):
 
     # ---- features -------------------------------------------------------------------------------------------
 
-    def _feature(
-        self,
-        level: int,
-        patch: torch.Tensor,
-        trust: torch.Tensor | None,
-        code: torch.Tensor,
-        learned: torch.Tensor | None,
+    def _rest(
+        self, level: int, code: torch.Tensor, learned: torch.Tensor | None, place: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """The parts side by side, as unit vectors, channels last: (B, h, w, C)."""
-        b, _, h, w = patch.shape
-        patch = patch * self.patch_gain[level].exp()
+        """The parts of a feature that do not hold the picture's patch: (B, C, h, w)."""
+        b, _, h, w = code.shape
+        position = (position_code(h, w, code, place) * self.position_gain[level].exp()).expand(b, -1, -1, -1)
+        # The constant keeps brightness in the angle: without it, (b, w) and 2 (b, w) would be one direction.
+        parts = [position, code, torch.full_like(code[:, :1], _CONSTANT).expand(-1, _CONSTANTS, -1, -1)]
+        return torch.cat(parts if learned is None else [*parts, learned], 1)
+
+    def _feature(
+        self, level: int, picture: torch.Tensor, trust: torch.Tensor | None, rest: torch.Tensor, power: torch.Tensor
+    ) -> torch.Tensor:
+        """The patch descriptors of `picture` and `rest` side by side, as unit vectors, channels last: (B, h, w, C)."""
+        patch = self.patch(picture, self.config.plans[level].patch, self.patch_gain[level].exp())
         if trust is not None:
             patch = patch * trust
-        place = (position_code(h, w, patch) * self.position_gain[level].exp()).expand(b, -1, -1, -1)
-        # The constant keeps brightness in the angle: without it, (b, w) and 2 (b, w) would be one direction.
-        parts = [patch, place, code, torch.full_like(patch[:, :_CONSTANTS], _CONSTANT)]
-        if learned is not None:
-            parts.append(learned)
-        feature = torch.cat(parts, 1).permute(0, 2, 3, 1)
-        return F.normalize(feature, dim=-1)
+        norm = (patch.square().sum(1, keepdim=True) + power).rsqrt()
+        return (torch.cat([patch, rest], 1) * norm).permute(0, 2, 3, 1)
 
     def _code(self, labels: torch.Tensor) -> torch.Tensor:
         """Labels as pooled one-hot (B, K+1, h, w) -> (B, code, h, w): the mean code of the window around."""
-        window = F.avg_pool2d(labels, 7, 1, 3, count_include_pad=False)
-        return torch.einsum("bkhw,kc->bchw", window, self.label_code)
+        return _window_mean(F.conv2d(labels, self.label_code.t()[:, :, None, None]))
+
+    def _code_of(self, labels: torch.Tensor) -> torch.Tensor:
+        """The same of label ids (B, h, w)."""
+        ids = torch.where(labels == UNKNOWN, self.config.labels, labels)
+        planes = self.label_code.t()[:, ids.long()].transpose(0, 1)  # (B, code, h, w)
+        return _window_mean(planes)
 
     def encode_image(self, image: torch.Tensor, layout: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Eq. 1. image (B, 3, H, W) in [0, 1], layout (B, H, W) int32 -> keys at 1/8, 1/4, 1/2, 1, channels last."""
         hot = one_hot(layout, self.config.labels)
-        learned = self.photo_pyramid(torch.cat([image * 2 - 1, hot], 1), hot) if self.config.learned else {}
+        learned: Mapping[int, torch.Tensor] = {}
+        if self.config.learned:
+            steering = _pool(hot, 2)
+            half, levels = self.photo_pyramid.to_quarter(torch.cat([image * 2 - 1, hot], 1), _pool(steering, 2))
+            learned = self.photo_pyramid.emitted({**levels, 2: self.photo_pyramid.to_half(half, levels[4], steering)})
         keys = []
         for level, plan in enumerate(self.config.plans):
-            patch = self.patch(_pool(image, plan.scale), plan.patch)
-            code = self._code(_pool(hot, plan.scale))
-            keys.append(self._feature(level, patch, None, code, learned.get(plan.scale)))
+            rest = self._rest(level, self._code(_pool(hot, plan.scale)), learned.get(plan.scale))
+            keys.append(self._feature(level, _pool(image, plan.scale), None, rest, _power(rest)))
         return tuple(keys)
+
+    def key_labels(self, layout: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """layout (B, H, W) int32 -> the most frequent label of each cell at 1/8, 1/4, 1/2, (B, H / s, W / s) int32."""
+        half = _pool(one_hot(layout, self.config.labels), 2)
+        quarter = _pool(half, 2)
+        return tuple(self._argmax(shares) for shares in (_pool(quarter, 2), quarter, half))
 
     # ---- the scales -----------------------------------------------------------------------------------------
 
-    def levels(
-        self, image: torch.Tensor, layout: torch.Tensor, edited: torch.Tensor, mask: torch.Tensor, source: torch.Tensor
-    ) -> list[Level]:
-        """Prepares every scale.
-
-        A pixel is visible outside the mask, and inside where it may be copied and keeps its label.
-        """
-        hot, target = one_hot(layout, self.config.labels), one_hot(edited, self.config.labels)
-        kept = source & (layout == edited) & (edited != UNKNOWN)
-        known = (~mask | kept)[:, None].float()
-        target = self._guessed(target, known, hot[:, -1:] * source[:, None])
-        learned: dict[int, torch.Tensor] = {}
+    def _coarse_levels(self, query: Query, keys: Keys) -> tuple[list[Level], Layout]:
+        """Prepares the coarse scales, and what the fine ones need of the layout."""
+        known, mask = query.known[:, None].float(), query.mask[:, None].float()
+        labels = self._guessed(query, keys)
+        stack = torch.cat([(query.view * 2 - 1) * known, known, mask, one_hot(labels, self.config.labels)], 1)
+        half = _pool(stack, 2)
+        quarter = _pool(half, 2)
+        eighth = _pool(quarter, 2)
+        steering = torch.cat([half[:, 5:], half[:, 3:5]], 1)
+        layout = Layout(labels, steering, steering[:, :0], steering[:, :0])
+        learned: Mapping[int, torch.Tensor] = {}
         if self.config.learned:
-            stack = torch.cat([(image * 2 - 1) * known, known, mask[:, None].float(), target], 1)
-            learned = self.layout_pyramid(stack, torch.cat([target, known, mask[:, None].float()], 1))
-        return [self._level(plan, image, known, mask, source, hot, target, learned) for plan in self.config.plans]
+            inner, found = self.layout_pyramid.to_quarter(stack, torch.cat([quarter[:, 5:], quarter[:, 3:5]], 1))
+            layout = Layout(labels, steering, inner, found[4])
+            learned = self.layout_pyramid.emitted(found)
+        share, wanted = eighth[:, 3:4], eighth[:, 5:]
+        # (2 v - 1) k, averaged, and k, averaged: back to the mean of v over the visible pixels
+        seen = (eighth[:, :3] + share) / (2 * share.clamp_min(1e-3))
+        guess = self._label_means(seen, share, wanted, keys)
+        visible = (share > 0.3).float()
+        guess = torch.lerp(guess, diffuse(seen, share * visible), wanted[:, -1:])
+        contexts = torch.where(share > 0.3, seen, guess), _pool(query.view, 4)
+        levels = [
+            self._level(index, query, keys, context, stack[:, 4:5], stack[:, 5:], learned)
+            for index, (context, stack) in enumerate(zip(contexts, (eighth, quarter), strict=True))
+        ]
+        levels[0].trust = _window_mean(visible).clamp_min(0.3)
+        return levels, layout
 
-    @staticmethod
-    def _guessed(target: torch.Tensor, known: torch.Tensor, unlabelled: torch.Tensor) -> torch.Tensor:
-        """The one-hot layout (B, K + 1, H, W) whose hidden pixels of unknown label take the labels around them.
+    def _fine_levels(self, query: Query, keys: Keys, layout: Layout) -> list[Level]:
+        """Prepares the fine scales."""
+        hidden, wanted = layout.steering[:, -1:], layout.steering[:, : self.config.labels + 1]
+        learned: Mapping[int, torch.Tensor] = {}
+        if self.config.learned:
+            learned = self.layout_pyramid.emitted(
+                {2: self.layout_pyramid.to_half(layout.half, layout.quarter, layout.steering)}
+            )
+        return [
+            self._level(2, query, keys, _pool(query.view, 2), hidden, wanted, learned),
+            self._level(3, query, keys, query.view, query.mask[:, None].float(), layout.labels, {}),
+        ]
 
-        By shares, mostly the nearest label's. Where no label is visible at all, unknown stays unknown; and where
-        half as much `unlabelled` (B, 1, H, W) may be copied: what has no label of its own is moved with the rest.
+    def _guessed(self, query: Query, keys: Keys) -> torch.Tensor:
+        """The edited layout (B, h, w) int32, whose hidden pixels of unknown label take the labels around them.
+
+        Mostly the nearest label. Where no label is visible at all, unknown stays unknown; and where half as much of
+        the key side without a label may be copied: what has no label of its own is moved with the rest.
         """
         coarse = SCALES[0]
-        weight = _pool(known * (1 - target[:, -1:]), coarse)
-        shares = _pool(target[:, :-1] * known, coarse) / weight.clamp_min(1e-6)
-        guess = diffuse(shares, weight).clamp(0.0, 1.0) ** 2
+        hidden = (query.edited == UNKNOWN) & ~query.known
+        quarter = one_hot(query.edited[:, ::4, ::4], self.config.labels) * query.known[:, None, ::4, ::4].float()
+        shares = _pool(quarter[:, :-1], coarse // 4)
+        weight = shares.sum(1, keepdim=True)
+        guess = diffuse(shares / weight.clamp_min(1e-6), weight).clamp(0.0, 1.0) ** 2
         guess = guess / guess.sum(1, keepdim=True).clamp_min(1e-6)
-        guess = F.interpolate(guess, scale_factor=float(coarse), mode="bilinear", align_corners=False)
-        hidden = target[:, -1:] * (1 - known)
-        lacking = unlabelled.sum((2, 3), keepdim=True) < 0.5 * hidden.sum((2, 3), keepdim=True)
-        found = hidden * guess * lacking
-        return torch.cat([target[:, :-1] + found, target[:, -1:] - found.sum(1, keepdim=True)], 1)
+        nearest = F.interpolate(guess, scale_factor=4.0, mode="bilinear", align_corners=False).argmax(1, keepdim=True)
+        found = F.interpolate(nearest.float(), scale_factor=2.0, mode="nearest")[:, 0].to(torch.int32)
+        unlabelled = ((keys.labels[1] == UNKNOWN) & keys.source).float().sum((1, 2), keepdim=True)
+        lacking = unlabelled < 0.5 * hidden.float().sum((1, 2), keepdim=True)
+        some = weight.sum((2, 3)) > 0
+        return torch.where(hidden & lacking & some[:, :, None], found, query.edited)
 
     def _level(
         self,
-        plan: ScalePlan,
-        image: torch.Tensor,
-        known: torch.Tensor,
-        mask: torch.Tensor,
-        source: torch.Tensor,
-        hot: torch.Tensor,
-        target: torch.Tensor,
-        learned: dict[int, torch.Tensor],
+        index: int,
+        query: Query,
+        keys: Keys,
+        context: torch.Tensor,
+        hidden: torch.Tensor,
+        wanted: torch.Tensor,
+        learned: Mapping[int, torch.Tensor],
     ) -> Level:
-        scale = plan.scale
-        share = _pool(known, scale)
-        context = _pool(image * known, scale) / share.clamp_min(1e-3)
-        wanted = _pool(target, scale)
-        seen = (share > 0.3).float()
-        guess = self._label_means(context, share, wanted)
-        if scale == SCALES[0]:  # finer scales start from the estimate before
-            guess = torch.lerp(guess, diffuse(context, share * seen), wanted[:, -1:])
-        context = torch.where(share > 0.3, context, guess)
-        reach = max(r.reach for r in plan.rounds)
-        invalid = _pool((~source)[:, None].float(), scale)[:, 0] > 0.01
+        """`hidden` (B, 1, h, w): share of masked pixels; `wanted`: of labels (B, K + 1, h, w), or ids (B, h, w)."""
+        plan = self.config.plans[index]
+        ids = wanted.dim() == 3
+        rest = self._rest(
+            index, self._code_of(wanted) if ids else self._code(wanted), learned.get(plan.scale), query.place
+        )
         return Level(
             plan=plan,
-            values=_pool(image, scale),
+            values=_pool(keys.image, plan.scale).permute(0, 2, 3, 1).contiguous(),
             context=context,
-            hole=_pool(mask[:, None].float(), scale)[:, 0] > 0.02,
-            key_mask=~_grow(invalid, reach),
-            layout=self._argmax(_pool(hot, scale)),
-            edited=self._argmax(wanted),
-            edited_code=self._code(wanted),
-            trust=F.avg_pool2d((share > 0.3).float(), 7, 1, 3, count_include_pad=False),
-            learned=learned.get(scale),
+            hole=hidden[:, 0] > 0.02,
+            key_mask=self._usable(keys.source, plan),
+            layout=keys.labels[plan.scale],
+            edited=wanted if ids else self._argmax(wanted),
+            rest=rest,
+            power=_power(rest),
         )
 
-    def _argmax(self, hot: torch.Tensor) -> torch.Tensor:
-        ids = hot.argmax(1).to(torch.int32)
+    @staticmethod
+    def _usable(source: torch.Tensor, plan: ScalePlan) -> torch.Tensor:
+        """Keys whose whole reach may be copied; where there is none, those of which any part may: (B, h, w) bool."""
+        share = _pool(source[:, None].float(), plan.scale)[:, 0]
+        whole = ~_grow(share < 0.99, max(r.reach for r in plan.rounds))
+        none = whole.float().amax((1, 2), keepdim=True) < 0.5
+        return whole | (none & (share > 0.0))
+
+    def _argmax(self, shares: torch.Tensor) -> torch.Tensor:
+        ids = shares.argmax(1).to(torch.int32)
         return torch.where(ids == self.config.labels, torch.full_like(ids, UNKNOWN), ids)
 
-    @staticmethod
-    def _label_means(context: torch.Tensor, share: torch.Tensor, hot: torch.Tensor) -> torch.Tensor:
-        """Each pixel's mean colour over the visible pixels of its labels; of all visible ones where there are none."""
-        weight = hot * share  # (B, K, h, w)
-        total = weight.sum((2, 3))  # (B, K)
+    def _label_means(
+        self, context: torch.Tensor, share: torch.Tensor, wanted: torch.Tensor, keys: Keys
+    ) -> torch.Tensor:
+        """Each pixel's mean colour over the visible pixels of its labels, at 1/8.
+
+        Where there are none, the mean of what may be copied of that label; of all visible ones where there is none.
+        """
         whole = share.sum((2, 3)).clamp_min(1e-3)
         mean = (context * share).sum((2, 3)) / whole  # (B, 3)
+        usable = _pool(keys.source[:, None].float(), 8)
+        there = one_hot(keys.labels[8], self.config.labels) * usable  # (B, K + 1, H / 8, W / 8)
+        totals = there.sum((2, 3))[:, :, None]
+        theirs = torch.einsum("bkhw,bchw->bkc", there, _pool(keys.image, 8)) / totals.clamp_min(1e-3)
+        prior = torch.where(totals > 0.5, theirs, mean[:, None])  # (B, K + 1, 3)
+        weight = wanted * share
         sums = torch.einsum("bkhw,bchw->bkc", weight, context)
-        colours = (sums + 0.5 * mean[:, None]) / (total[:, :, None] + 0.5)
-        return torch.einsum("bkhw,bkc->bchw", hot, colours)
+        colours = (sums + 0.5 * prior) / (weight.sum((2, 3))[:, :, None] + 0.5)
+        return torch.einsum("bkhw,bkc->bchw", wanted, colours)
 
     # ---- the warp -------------------------------------------------------------------------------------------
 
     def _less_used(self, key: torch.Tensor, level: Level, init: torch.Tensor, need: torch.Tensor) -> torch.Tensor:
-        """The keys (B, h, w, C) with what `init` (B, h, w, M) over-uses made less like everything.
+        """The keys (B, H, W, C) with what `init` (B, h, w, M) over-uses made less like everything.
 
         Every feature holds the same constants; what is taken from a key's is taken from its score with any query.
         """
         scale = level.plan.scale
-        over = over_use(key_usage(init[..., 0], need, scale), scale).permute(0, 2, 3, 1)  # (B, h, w, 1)
+        usage = key_usage(init[..., 0], need, scale, (key.shape[1], key.shape[2]))
+        over = over_use(usage, scale).permute(0, 2, 3, 1)  # (B, H, W, 1)
         first = level.plan.patch + 4 + self.config.label_code
         last = first + _CONSTANTS
         less = key[..., first:last] - over * (self.config.usage_penalty / (_CONSTANTS * _CONSTANT))
@@ -321,10 +300,9 @@ class SparseAttentionNetwork(nn.Module):
         seed: torch.Tensor,
     ) -> Estimate:
         """One round: features of the estimate, keys, votes."""
-        plan = level.plan
-        query = self._feature(index, self.patch(estimate, plan.patch), trust, level.edited_code, level.learned)
+        query = self._feature(index, estimate, trust, level.rest, level.power)
         need = _grow(level.hole, settings.reach)
-        if init is not None and self.config.usage_penalty > 0:
+        if init is not None and self.config.usage_penalty > 0 and level.plan.scale >= self.config.usage_finest:
             key = self._less_used(key, level, init, need)
         keys, scores = key_index_sampling(
             query.detach(),
@@ -353,11 +331,11 @@ class SparseAttentionNetwork(nn.Module):
                 label_penalty=self.config.label_penalty,
                 scores=scores,
             )
-        values = level.values.permute(0, 2, 3, 1).contiguous()
         best = slice(0, settings.votes)
         voted = sparse_attention_warp(
-            values, keys[..., best], scores[..., best], query_mask=need, gamma=settings.gamma, reach=settings.reach
-        ).permute(0, 3, 1, 2)
+            level.values, keys[..., best], scores[..., best], query_mask=need, gamma=settings.gamma,
+            reach=settings.reach,
+        ).permute(0, 3, 1, 2)  # fmt: skip
         image = torch.where(level.hole[:, None], voted, level.context)
         return Estimate(image, keys[:, 0], scores[:, 0], query)
 
@@ -367,36 +345,77 @@ class SparseAttentionNetwork(nn.Module):
         count = len(settings.windows)
         return tuple(max(1, 2 ** (count - 1 - i)) for i in range(count))
 
-    def rounds(
+    def _rounds(
+        self,
+        first: int,
+        levels: list[Level],
+        keys: Keys,
+        seed: torch.Tensor,
+        start: tuple[torch.Tensor, torch.Tensor] | None = None,
+        graded: frozenset[tuple[int, int]] = frozenset(),
+    ) -> Iterator[tuple[Level, Estimate, bool]]:
+        """Every round's level and estimate from scale number `first` on, and whether it is (scale, number) in `graded`.
+
+        `start`: picture and keys of the scale before. Only graded rounds have gradients, and gradients stay within a
+        round.
+        """
+        for index, level in enumerate(levels, first):
+            picture, init, trust = level.context, None, level.trust
+            if start is not None:
+                up = F.interpolate(start[0], scale_factor=2.0, mode="bilinear", align_corners=False)
+                picture = torch.where(level.hole[:, None], up, level.context)
+                init = upsample_keys(start[1])
+            for number, settings in enumerate(level.plan.rounds):
+                is_graded = (level.plan.scale, number) in graded
+                key = keys.features[level.plan.scale]
+                with torch.set_grad_enabled(is_graded):
+                    found = self._match(index, level, settings, picture.detach(), trust, key, init, seed)
+                yield level, found, is_graded
+                picture, init, trust = found.image, found.keys, None
+                start = found.image, found.keys
+
+    def coarse(self, query: Query, keys: Keys, seed: torch.Tensor) -> tuple[Estimate, Layout]:
+        """The warp at 1/8 and 1/4, and what `fine` needs of the layout; `keys` of those scales and 1."""
+        levels, layout = self._coarse_levels(query, keys)
+        *_, (_, estimate, _) = self._rounds(0, levels, keys, seed)
+        return estimate, layout
+
+    def fine(
+        self, query: Query, keys: Keys, layout: Layout, start: tuple[torch.Tensor, torch.Tensor], seed: torch.Tensor
+    ) -> Estimate:
+        """The warp at 1/2 and 1, from the picture and the keys (B, h / 4, w / 4, M) that `coarse` ended with.
+
+        Of `query` it takes `view`, `mask` and `place`.
+        """
+        levels = self._fine_levels(query, keys, layout)
+        *_, (_, estimate, _) = self._rounds(COARSE, levels, keys, seed, start)
+        return estimate
+
+    def sides(
         self,
         image: torch.Tensor,
         layout: torch.Tensor,
         edited: torch.Tensor,
         mask: torch.Tensor,
         source: torch.Tensor,
-        keys: tuple[torch.Tensor, ...],
-        seed: torch.Tensor,
-        graded: frozenset[tuple[int, int]] = frozenset(),
-    ) -> Iterator[tuple[Level, Estimate, bool]]:
-        """Every round's level and estimate, coarse to fine, and whether it is (scale, number) in `graded`.
+        features: tuple[torch.Tensor, ...],
+    ) -> tuple[Query, Keys]:
+        """Query and key side of a photo that is drawn from itself; arguments as of `forward`.
 
-        Only those have gradients, and gradients stay within a round.
+        A pixel is visible outside the mask, and inside where it may be copied and keeps its label.
         """
-        previous: Estimate | None = None
-        init: torch.Tensor | None
-        trust: torch.Tensor | None
-        for index, level in enumerate(self.levels(image, layout, edited, mask, source)):
-            picture, init, trust = level.context, None, level.trust.clamp_min(0.3)
-            if previous is not None:
-                up = F.interpolate(previous.image, scale_factor=2.0, mode="bilinear", align_corners=False)
-                picture = torch.where(level.hole[:, None], up, level.context)
-                init, trust = upsample_keys(previous.keys), None
-            for number, settings in enumerate(level.plan.rounds):
-                is_graded = (level.plan.scale, number) in graded
-                with torch.set_grad_enabled(is_graded):
-                    previous = self._match(index, level, settings, picture.detach(), trust, keys[index], init, seed)
-                yield level, previous, is_graded
-                picture, init, trust = previous.image, previous.keys, None
+        known = ~mask | (source & (layout == edited) & (edited != UNKNOWN))
+        query = Query(image, edited, mask, known, image.new_tensor([0.0, 0.0, 1.0, 1.0]))
+        labels = dict(zip(SCALES, (*self.key_labels(layout), layout), strict=True))
+        return query, Keys(image, source, labels, dict(zip(SCALES, features, strict=True)))
+
+    def rounds(
+        self, query: Query, keys: Keys, seed: torch.Tensor, graded: frozenset[tuple[int, int]] = frozenset()
+    ) -> Iterator[tuple[Level, Estimate, bool]]:
+        """Every round's level and estimate, coarse to fine, and whether it is (scale, number) in `graded`."""
+        levels, layout = self._coarse_levels(query, keys)
+        levels += self._fine_levels(query, keys, layout)
+        yield from self._rounds(0, levels, keys, seed, graded=graded)
 
     def trace(
         self,
@@ -413,9 +432,8 @@ class SparseAttentionNetwork(nn.Module):
         Returns, of each graded round, `scale` (a 0-d tensor), `image` (B, 3, h, w), `hole` and `key_mask` (B, h, w)
         bool, the unit `query` (B, h, w, C) and the unit `key` (B, h, w, C).
         """
-        keys = self.encode_image(image, layout)
-        steps = self.rounds(image, layout, edited, mask, source, keys, seed, graded)
-        at = {plan.scale: key for plan, key in zip(self.config.plans, keys, strict=True)}
+        features = self.encode_image(image, layout)
+        query, keys = self.sides(image, layout, edited, mask, source, features)
         return [
             {
                 "scale": torch.tensor(level.plan.scale),
@@ -423,9 +441,9 @@ class SparseAttentionNetwork(nn.Module):
                 "hole": level.hole,
                 "key_mask": level.key_mask,
                 "query": e.query,
-                "key": at[level.plan.scale],
+                "key": keys.features[level.plan.scale],
             }
-            for level, e, is_graded in steps
+            for level, e, is_graded in self.rounds(query, keys, seed, graded)
             if is_graded
         ]
 
@@ -442,7 +460,7 @@ class SparseAttentionNetwork(nn.Module):
         keys_1: torch.Tensor,
         seed: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The `warp` graph.
+        """The whole warp of a photo that is drawn from itself.
 
         Args:
             image: (B, 3, H, W) float32 in [0, 1]; H and W multiples of 16.
@@ -456,7 +474,22 @@ class SparseAttentionNetwork(nn.Module):
             warped (B, 3, H, W), the image itself outside the mask; correspondence (B, H, W) int32, packed y << 16 | x
             of the best key; confidence (B, 1, H, W), its score.
         """
-        keys = (keys_8, keys_4, keys_2, keys_1)
-        *_, (_, final, _) = self.rounds(image, layout, edited, mask, source, keys, seed)
-        warped = torch.where(mask[:, None], final.image, image)
-        return warped, final.keys[..., 0], final.scores[..., 0][:, None]
+        query, keys = self.sides(image, layout, edited, mask, source, (keys_8, keys_4, keys_2, keys_1))
+        *_, (_, final, _) = self.rounds(query, keys, seed)
+        return finished(query, final)
+
+
+def finished(query: Query, last: Estimate) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What the last round of the finest scale says: warped, correspondence and confidence, see `forward`."""
+    warped = torch.where(query.mask[:, None], last.image, query.view)
+    return warped, last.keys[..., 0], last.scores[..., 0][:, None]
+
+
+def _power(rest: torch.Tensor) -> torch.Tensor:
+    """Sum of squares of the channels: (B, C, h, w) -> (B, 1, h, w)."""
+    return rest.square().sum(1, keepdim=True)
+
+
+def _window_mean(planes: torch.Tensor) -> torch.Tensor:
+    """Mean over the window of 7 x 7 around each pixel of (B, C, h, w)."""
+    return F.avg_pool2d(planes, 7, 1, 3, count_include_pad=False)

@@ -144,7 +144,7 @@ def shape_of(tensor: TensorSpec, side: int) -> tuple[int, ...]:
     sizes = []
     for axis in tensor.shape:
         letter, _, share = str(axis).partition("/")
-        if letter in ("H", "W"):
+        if letter in ("H", "W", "h", "w"):
             sizes.append(side // int(share or 1))
         elif letter == "B" or letter.isdecimal():
             sizes.append(1 if letter == "B" else int(letter))
