@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from layoutbrush.runtime.ops import carrying
 from layoutbrush.runtime.pipeline.coherence import Field, coherent, packed_index
 
 SHAPE = (40, 48)
@@ -78,3 +80,24 @@ def test_the_same_again_and_a_full_mask() -> None:
     full = field(image, image, np.ones(SHAPE, np.bool_))
     np.testing.assert_array_equal(coherent(keys, full), coherent(keys, full))
     assert coherent(keys, full).dtype == np.int32
+
+
+@pytest.mark.skipif(not carrying.available(), reason="the native library isn't installed: a pure wheel")
+@pytest.mark.parametrize("seed", range(4))
+def test_native_and_numpy_agree_bit_for_bit(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    image = np.kron(random.random((3, 9, 8)), np.ones((1, 7, 7))).astype(np.float32)  # another size than the view's
+    height, width = image.shape[1:]
+    picture = random.random((3, *SHAPE)).astype(np.float32) * 0.2 + image[:, : SHAPE[0], : SHAPE[1]] * 0.8
+    keys = (random.integers(0, height, SHAPE) << 16 | random.integers(0, width, SHAPE)).astype(np.int32)
+    rules = Field(
+        picture=np.asarray(picture, np.float32),
+        image=image,
+        layout=random.integers(0, 2, (height, width)).astype(np.int32),
+        edited=random.choice([0, 0, 1, 255], SHAPE).astype(np.int32),
+        mask=random.random(SHAPE) < 0.8,
+        source=random.random((height, width)) < 0.9,
+    )
+    found = coherent(keys, rules, native=True)
+    assert (found != keys).any()
+    np.testing.assert_array_equal(found, coherent(keys, rules, native=False))

@@ -1,3 +1,4 @@
+#include "carry.h"
 #include "errors.h"
 #include "ops.h"
 
@@ -86,6 +87,15 @@ LB_EXPORT int lb_emulated_sparse_attention_warp(const LbWarp* call, char* error,
 }
 LB_EXPORT int lb_emulated_sparse_attention_warp_backward(const LbWarp* call, char* error, uint64_t error_size) {
   return guarded(emulated_sparse_attention_warp_backward, call, error, error_size);
+}
+LB_EXPORT int lb_coherent(const LbCoherence* call, char* error, uint64_t error_size) {
+  return guarded(coherent, call, error, error_size);
+}
+LB_EXPORT int lb_settle(const LbBand* call, char* error, uint64_t error_size) {
+  return guarded(settle, call, error, error_size);
+}
+LB_EXPORT int lb_paint(const LbBand* call, char* error, uint64_t error_size) {
+  return guarded(paint, call, error, error_size);
 }
 LB_EXPORT int lb_abi(void) { return LAYOUTBRUSH_ABI; }
 LB_EXPORT int lb_isa_count(void) { return kCount; }

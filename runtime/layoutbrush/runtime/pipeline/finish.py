@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from layoutbrush.runtime.engines import Array
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline import resample
-from layoutbrush.runtime.pipeline.carry import Networks, carry
+from layoutbrush.runtime.pipeline.carry import Fill, Networks, Side, carry
 from layoutbrush.runtime.pipeline.coherence import Field, coherent
 from layoutbrush.runtime.pipeline.composite import blend, feather_weights
 from layoutbrush.runtime.pipeline.events import Layer, Photo
-from layoutbrush.runtime.pipeline.scene import Prepared
+from layoutbrush.runtime.pipeline.fusing import Strand, Woven
+from layoutbrush.runtime.pipeline.scene import Prepared, Scene
 from layoutbrush.runtime.pipeline.task import Task
 
 
@@ -36,40 +38,80 @@ def preview_layer(prepared: Prepared, task: Task, planes: Array) -> Layer:
     return Layer(bounds, pixels)
 
 
-def new_pixels(
-    prepared: Prepared, task: Task, refined: Array, correspondence: Array, poll: Callable[..., None]
-) -> Photo:
-    """Return the mask's bounds as the networks want them, uint8 (h, w, 3), at the photo's own resolution.
+def bands(
+    prepared: Prepared, task: Task, woven: Woven, refined: Array, feather: int, poll: Callable[[], None]
+) -> Iterator[tuple[Bounds, Photo]]:
+    """Yield the layer in bands from the top, each as soon as it is done: bounds and uint8 (h, w, 3), the photo's own
+    pixels outside the mask, feathered inside its rim.
 
-    `refined`: float32 (1, 3, h, w), `correspondence`: int32 (1, h, w) in the scene's pixels. `poll` may raise, to
-    cancel.
+    `refined`: float32 (1, 3, h, w) in the scene's padded pixels. `poll` may raise, to cancel.
     """
+    for band, pixels in _new_pixels(prepared, task, woven, refined, poll):
+        yield band, _composite(prepared, task, band, pixels, feather)
+
+
+def _new_pixels(
+    prepared: Prepared, task: Task, woven: Woven, refined: Array, poll: Callable[[], None]
+) -> Iterator[tuple[Bounds, Photo]]:
+    """Yield what the networks want, at the photo's own resolution."""
     scene, bounds = task.scene, task.mask.bounds
     if scene.native:
         near = bounds.moved(-scene.region.x, -scene.region.y)
-        return resample.to_bytes(refined[0][(slice(None), *near.slices)])
-    height, width = scene.extent.shape  # what was padded falls away
-    cut = (slice(None), slice(height), slice(width))
+        yield bounds, resample.to_bytes(refined[0][(slice(None), *near.slices)])
+        return
+    fills = [
+        _fill(prepared, task, strand, refined, correspondence, poll)
+        for strand, correspondence in zip(woven.strands, woven.correspondences, strict=True)
+    ]
+    cut = _unpadded(scene)
+    networks = Networks(scene.region, scene.extent, task.edited[cut][0], refined[0][cut])
+    yield from carry(prepared.photo, task.request.edited, bounds, fills, networks, poll)
+
+
+def _fill(
+    prepared: Prepared, task: Task, strand: Strand, refined: Array, correspondence: Array, poll: Callable[[], None]
+) -> Fill:
+    """Return what one strand fills, with a correspondence of few pieces."""
+    keys, part, exclude = strand.keys.scene, strand.part, task.request.exclude
+    there = _unpadded(keys)
     field = Field(
-        picture=refined[0][cut],
-        image=scene.image[0][cut],
-        layout=scene.layout[cut][0],
-        edited=task.edited[cut][0],
-        mask=task.inside[cut][0],
-        source=task.source[cut][0],
+        picture=task.cut(refined)[0],
+        image=keys.image[0][there],
+        layout=strand.keys.labels(1)[there][0],
+        edited=strand.view.edited[0],
+        mask=strand.cells[0],
+        source=strand.keys.source[there][0],
     )
-    keys = coherent(np.ascontiguousarray(correspondence[cut][0]), field, poll)
-    networks = Networks(scene.region, scene.extent, keys, field.mask, field.edited, field.picture)
-    return carry(prepared.photo, task.request.edited, task.mask, networks, poll)
+    found = coherent(_clamped(correspondence[0], keys.extent), field, poll)
+    side = Side(part.prepared.photo, keys.region, keys.extent, usable=part.usable)
+    if part.label is None:
+        side = replace(side, layout=prepared.layout, usable=None if exclude is None else ~exclude)
+    cut = _unpadded(task.scene)
+    cells = task.placed(strand.cells, np.zeros_like(task.inside))[cut][0]
+    packed = task.placed(found[None], np.zeros_like(task.edited))[cut][0]
+    return Fill(side, field.image, packed, cells, part.mask)
 
 
-def composite(prepared: Prepared, task: Task, pixels: Photo, feather: int) -> Photo:
-    """Return the layer, uint8 (h, w, 3): the photo's own pixels outside the mask, feathered inside its rim."""
-    request, where = task.request, task.mask.bounds.slices
+def _unpadded(scene: Scene) -> tuple[slice, slice, slice]:
+    """Return what cuts the padding off arrays (n, h, w)."""
+    return slice(None), slice(scene.extent.height), slice(scene.extent.width)
+
+
+def _clamped(packed: Array, extent: Extent) -> Array:
+    """Return a correspondence without keys in the padding."""
+    clamped: Array = np.minimum(packed >> 16, extent.height - 1) << 16 | np.minimum(packed & 0xFFFF, extent.width - 1)
+    return clamped
+
+
+def _composite(prepared: Prepared, task: Task, band: Bounds, pixels: Photo, feather: int) -> Photo:
+    """Return a band of the layer, uint8 (h, w, 3); `pixels`: its new ones."""
+    request, around = task.request, band.grow(feather).clamp(prepared.extent)
+    where = around.slices
     keepable = prepared.layout[where] == request.edited[where]
     if request.exclude is not None:
         keepable &= ~request.exclude[where]
-    return blend(prepared.photo[where], pixels, feather_weights(task.mask.pixels, keepable, feather))
+    weights = feather_weights(task.mask.crop(around), keepable, feather)
+    return blend(prepared.photo[band.slices], pixels, weights[band.moved(-around.x, -around.y).slices])
 
 
 def _reduced(bounds: Bounds, full: Extent, to: Extent) -> Bounds:
