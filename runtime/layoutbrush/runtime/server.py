@@ -1,7 +1,7 @@
 """The gRPC server: listens, answers health checks, drains on SIGTERM.
 
-    from layoutbrush.runtime.server import ServerOptions, run
-    run(ServerOptions(port=0, bundle="stand-in"))
+from layoutbrush.runtime.server import ServerOptions, run
+run(ServerOptions(port=0, bundle="stand-in"))
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from layoutbrush import v1
-from layoutbrush.runtime.errors import FailedPrecondition, InvalidArgument, LayoutbrushError
+from layoutbrush.runtime.errors import FailedPrecondition, InvalidArgument, LayoutbrushError, NotFound
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.service.backend import Backend, EngineNote
 from layoutbrush.runtime.service.core import Core, CoreOptions
@@ -30,6 +31,9 @@ from layoutbrush.runtime.service.interceptor import Guard
 from layoutbrush.runtime.service.servicer import Servicer
 from layoutbrush.runtime.tls import Tls
 from layoutbrush.runtime.web import WebOptions, beside, private_address
+
+if TYPE_CHECKING:
+    from layoutbrush.runtime.finding import Describer, Library
 
 SERVICE = "layoutbrush.v1.LayoutbrushService"
 _LOG = logging.getLogger(__name__)
@@ -43,8 +47,8 @@ _MAX_CALLS = 256
 class ServerOptions:
     """Everything about a server.
 
-    `drafts`: bundle that turns boxes into drafts, `none` = none. Where the default one isn't there, photos are edited
-    all the same.
+    `references`: folder of photos in which clients find references, empty = none. `drafts`: bundle that turns boxes into
+    drafts, `none` = none; where the default one isn't there, photos are edited all the same.
 
     `port`: 0 = any free one. `threads`: for the networks, 0 = one a core. `workers`: requests that run networks at a
     time. `reflection`: let tools list the service. `token`: clients must send it; empty = anyone may call.
@@ -56,6 +60,7 @@ class ServerOptions:
     port: int = 50051
     bundle: str = "scenes"
     drafts: str = "drafts"
+    references: str = ""
     threads: int = 0
     provider: str = "auto"
     workers: int = 1
@@ -76,12 +81,14 @@ def open_backend(options: ServerOptions) -> Backend:
         NotFound, DamagedBundle, InvalidArgument: there is no such bundle, it is damaged, the provider is missing.
     """
     from layoutbrush.runtime.drafts import find_drafter
+    from layoutbrush.runtime.finding import Describer
     from layoutbrush.runtime.pipeline import open_editor
 
     editor = open_editor(options.bundle, options.threads, options.provider)
     manifest, engine = editor.manifest, editor.engine
     notes = [EngineNote(engine.name, note=engine.note)]
     drafter, no_drafts = find_drafter(options.drafts, options.bundle, options.threads)
+    library = _library(options, Describer(engine, manifest)) if options.references else None
     return Backend(
         editor,
         manifest.name,
@@ -91,7 +98,23 @@ def open_backend(options: ServerOptions) -> Backend:
         editor.references,
         drafter=drafter,
         no_drafts=no_drafts,
+        library=library,
     )
+
+
+def _library(options: ServerOptions, describer: Describer) -> Library:
+    """The photos of the owner's folder, as far as its index knows them; the rest is looked at while the server runs."""
+    from layoutbrush.runtime.finding import Library
+
+    try:
+        library = Library(Path(options.references), describer, limits=options.limits)
+        library.refresh()
+    except (NotFound, InvalidArgument) as error:
+        error.field = "--references"
+        raise
+    for item in library.skipped:
+        _LOG.warning("left out %s: %s", item.name, item.why)
+    return library
 
 
 @dataclass

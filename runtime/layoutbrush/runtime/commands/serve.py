@@ -40,6 +40,10 @@ class Config:
     """Trained networks that turn boxes into drafts, likewise; `none` for none. Where the bundle that comes with the
     package isn't there, photos are edited all the same."""
 
+    references: str = ""
+    """Folder of photos in which clients find references by likeness; they see names and pixels, never paths. Its index
+    is made while the server is idle, and kept in the user's cache."""
+
     threads: int = 0
     """Cores for the networks, shared by all edits at a time; 0 = all."""
 
@@ -102,6 +106,7 @@ def run(config: Config) -> int:
             port=config.port,
             bundle=config.bundle,
             drafts=config.drafts,
+            references=config.references,
             threads=config.threads,
             provider=config.provider,
             workers=config.workers,

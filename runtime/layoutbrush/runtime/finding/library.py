@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime import private_cache
-from layoutbrush.runtime.errors import LayoutbrushError, ReferenceNotFound
+from layoutbrush.runtime.errors import Internal, LayoutbrushError, ReferenceNotFound
 from layoutbrush.runtime.finding import folder as files
 from layoutbrush.runtime.finding.describing import Describer
 from layoutbrush.runtime.finding.folder import Skipped, Stamp
@@ -172,7 +172,11 @@ class Library:
         except files.UNREADABLE as error:
             present = digest or isinstance(error, files.UNREADABLE[:-1])
             return Entry(name, stamp, digest or f"unread {name}", None, error.message) if present else None
-        return Entry(name, stamp, digest, self.describer.describe(pixels, cancelled))
+        try:
+            return Entry(name, stamp, digest, self.describer.describe(pixels, cancelled))
+        except Internal:
+            _LOG.exception("a photo could not be described")
+            return Entry(name, stamp, digest, None, "The networks could not look at it.")
 
     def _save(self) -> None:
         self._saved = time.monotonic()
@@ -198,15 +202,19 @@ class Library:
             found.append(Found(name, float(scores[index]), about.extent, about.thumbnail))
         return found
 
+    def check(self, name: str) -> None:
+        """Raise ReferenceNotFound where the index knows no photo of that name."""
+        entry = self._state.entries.get(name)
+        if entry is None or entry.described is None:
+            raise ReferenceNotFound("The server has no photo of that name.", "name")
+
     def photo(self, name: str) -> NDArray[np.uint8]:
         """Return a photo's colours, uint8 (H, W, 3), as the file is now.
 
         Raises:
             ReferenceNotFound: the index knows none of that name, or the photo is gone or can't be read any more.
         """
-        entry = self._state.entries.get(name)
-        if entry is None or entry.described is None:
-            raise ReferenceNotFound("The server has no photo of that name.", "name")
+        self.check(name)
         try:
             return files.decode_photo(files.read_bytes(self.folder, name, self.limits), self.limits)
         except files.UNREADABLE:

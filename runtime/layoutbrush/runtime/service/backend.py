@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime.drafts.boxes import DraftRequest
+from layoutbrush.runtime.finding import Library
 from layoutbrush.runtime.manifest import Label
 from layoutbrush.runtime.pipeline.events import EditRequest, Event
 
@@ -67,7 +68,7 @@ class Backend:
     """An editor and what is to be said about it. `references`: whether it draws from other photos.
 
     `drafter`: None where no drafts are made; `no_drafts` is then a sentence that says what is missing, or empty where
-    nobody wants any.
+    nobody wants any. `library`: photos that references are found in, None where the owner names no folder.
     """
 
     editor: Editor
@@ -78,6 +79,7 @@ class Backend:
     references: bool = False
     drafter: Drafter | None = None
     no_drafts: str = ""
+    library: Library | None = None
 
     @property
     def label_ids(self) -> frozenset[int]:

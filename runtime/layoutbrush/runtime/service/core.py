@@ -20,6 +20,7 @@ from layoutbrush.runtime.errors import LayoutbrushError
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.service.backend import Backend
 from layoutbrush.runtime.service.drafts import Drafts
+from layoutbrush.runtime.service.finding import Finding
 from layoutbrush.runtime.service.info import server_info
 from layoutbrush.runtime.service.polling import IDLE_SECONDS, Polling
 from layoutbrush.runtime.service.renders import Renders
@@ -57,6 +58,7 @@ class Core:
         self.uploads = Uploads(self.store, backend, self._decoders)
         self.renders = Renders(self.store, backend, self.uploads, self.admission, self._workers)
         self.drafts = Drafts(backend, limits, self.admission, self._workers)
+        self.finding = Finding(backend, self.uploads, limits, self.admission, self._workers)
         self.polling = Polling(limits, self.options.poll_seconds)
 
     async def get_server_info(self, request: v1.GetServerInfoRequest) -> v1.GetServerInfoResponse:
@@ -123,8 +125,27 @@ class Core:
         """Make pictures from boxes."""
         return self.drafts.generate(request, self._deadline(deadline))
 
+    async def find_references(
+        self, request: v1.FindReferencesRequest, deadline: float = 0.0
+    ) -> v1.FindReferencesResponse:
+        """Rank the photos of the owner's folder."""
+        return await self.finding.find(request, self._deadline(deadline))
+
+    def fetch_reference(
+        self, request: v1.FetchReferenceRequest, deadline: float = 0.0
+    ) -> AsyncGenerator[v1.FetchReferenceResponse, None]:
+        """Hand out one of them."""
+        return self.finding.fetch(request, self._deadline(deadline))
+
     async def keep_house(self) -> None:
-        """Forget what expired now and then, for as long as this runs: an idle server gives its memory back."""
+        """Keep the owner's folder up to date, and forget what expired now and then: an idle server gives its memory
+        back. For as long as this runs.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.finding.keep_up_to_date())
+            tasks.create_task(self._expire())
+
+    async def _expire(self) -> None:
         while True:
             await asyncio.sleep(min(_HOUSEKEEPING_SECONDS, self.options.idle_seconds, self.options.poll_seconds / 2))
             self.store.expire()

@@ -44,7 +44,11 @@ def server_info(backend: Backend, limits: Limits) -> v1.GetServerInfoResponse:
             for engine in backend.engines
         ],
         capabilities=v1.Capabilities(
-            references=backend.references, drafts=backend.drafter is not None, segmentation=True, polling=True
+            references=backend.references,
+            drafts=backend.drafter is not None,
+            segmentation=True,
+            polling=True,
+            found_references=backend.library is not None,
         ),
         draft_labels=backend.drafter.labels if backend.drafter else (),
     )

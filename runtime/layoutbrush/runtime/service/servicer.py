@@ -53,6 +53,18 @@ class Servicer(v1.LayoutbrushServiceServicer):
             async for response in responses:
                 yield response
 
+    async def FindReferences(self, request: v1.FindReferencesRequest, context: Any) -> v1.FindReferencesResponse:
+        """See the contract."""
+        return await self._core.find_references(request, _deadline(context))
+
+    async def FetchReference(
+        self, request: v1.FetchReferenceRequest, context: Any
+    ) -> AsyncIterator[v1.FetchReferenceResponse]:
+        """See the contract."""
+        async with aclosing(self._core.fetch_reference(request, _deadline(context))) as responses:
+            async for response in responses:
+                yield response
+
     async def StartRender(self, request: v1.StartRenderRequest, context: Any) -> v1.StartRenderResponse:
         """See the contract."""
         return await self._core.start_render(request)

@@ -166,7 +166,8 @@ export type FetchReferenceRequest = Message<"layoutbrush.v1.FetchReferenceReques
   encoding: Encoding;
 
   /**
-   * Longer side of both layers in pixels at most, 64 to Limits.max_side. 0 = as the photo is.
+   * Longer side of both layers in pixels at most, Limits.min_side to Limits.max_side; the shorter side never falls below
+   * Limits.min_side. 0 = as the photo is.
    *
    * @generated from field: uint32 max_side = 3;
    */
