@@ -47,8 +47,8 @@ _MAX_CALLS = 256
 class ServerOptions:
     """Everything about a server.
 
-    `references`: folder of photos in which clients find references, empty = none. `drafts`: bundle that turns boxes into
-    drafts, `none` = none; where the default one isn't there, photos are edited all the same.
+    `references`: folder of photos in which clients find references, empty = none. `drafts`: bundle that turns boxes
+    into drafts, `none` = none; where the default one isn't there, photos are edited all the same.
 
     `port`: 0 = any free one. `threads`: for the networks, 0 = one a core. `workers`: requests that run networks at a
     time. `reflection`: let tools list the service. `token`: clients must send it; empty = anyone may call.
