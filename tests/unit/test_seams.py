@@ -107,6 +107,7 @@ def test_a_seam_moves_to_where_both_sides_agree() -> None:
 def test_a_seam_to_the_photo_that_stays_counts() -> None:
     """Beside visible pixels of the one piece's colour its own cell gives way to the other."""
     rows, cells = two_pieces(4)
+    cells.key[:, 8:] = 140
     rows.state[:, -1] = VISIBLE
     rows.visible[:, -1] = 100
     plain = settle(rows, cells, None, 0)[1:-1, 1:-1]
