@@ -1,38 +1,39 @@
 """The editor: open a photo once, edit it many times, each edit costs its region of interest.
 
-mask -> region -> scene (cached features) -> warp -> [preview] -> refine -> [preview] -> carry up -> composite
+mask -> region -> scene (cached features) -> view -> coarse warp -> [preview] -> fine warp -> refine -> [preview]
+-> carry up -> composite
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 
-from layoutbrush.runtime.engines import Array, Arrays, Engine
-from layoutbrush.runtime.errors import Cancelled, InvalidArgument, OutOfRange, SizeMismatch, Unimplemented, UnknownLabel
+from layoutbrush.runtime.engines import Array, Engine
+from layoutbrush.runtime.errors import Cancelled, InvalidArgument, OutOfRange, SizeMismatch, UnknownLabel
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, LabelMap, Layer, Photo, Preview, Progress, Result
-from layoutbrush.runtime.pipeline.finish import composite, new_pixels, preview_layer
+from layoutbrush.runtime.pipeline.finish import bands, preview_layer
+from layoutbrush.runtime.pipeline.fusing import Strand, Weaving, plain_strand, strands
 from layoutbrush.runtime.pipeline.gaps import completed, filled_from, filled_outside, gap_of, mostly_unknown
 from layoutbrush.runtime.pipeline.mask import Mask, edit_mask
+from layoutbrush.runtime.pipeline.mixing import Part, split
 from layoutbrush.runtime.pipeline.region import choose_region
 from layoutbrush.runtime.pipeline.scene import Prepared, Scene, make_scene
 from layoutbrush.runtime.pipeline.segmenting import segment_photo
 from layoutbrush.runtime.pipeline.task import Task, make_task
 from layoutbrush.runtime.pipeline.tiling import tiles
+from layoutbrush.runtime.pipeline.warping import refine
 
 OVERVIEW = 512
 """Longest side of the reduced maps from which the region of interest is chosen."""
-
-SMALL = 384 * 384
-"""Pixels of a photo that is always worked on as a whole: its features are there, and a part would save little."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Editor:
     threads.
     """
 
-    references: ClassVar[bool] = False
+    references: ClassVar[bool] = True
     """Whether edits may draw from reference photos."""
 
     def __init__(self, engine: Engine, manifest: Manifest, options: EditorOptions | None = None) -> None:
@@ -150,35 +151,44 @@ class Editor:
         with clock.stage("encode"):
             scene = self._scene(prepared, region)
             task = make_task(request, mask, scene)
-            if not task.source.any():
+            parts = split(prepared, request, mask)
+            if parts[0].label is None and not task.source.any():
                 raise InvalidArgument("Everything is excluded: nothing is left to copy from.", "exclude")
         yield Progress("warp", 0.15)
         with clock.stage("warp"):
-            found = self._warp(task)
-            unsure = task.doubt(found["confidence"])
+            weaving = Weaving(self.engine, task, self._strands(prepared, task, parts, clock.poll))
+            first = weaving.coarse()
+        if "warped" in request.previews:
+            yield Preview("warped", preview_layer(prepared, task, task.whole(first)))
+        yield Progress("warp", 0.3)
+        with clock.stage("warp"):
+            woven = weaving.fine()
+            unsure = task.doubt(woven.confidence)
+            kept = woven.kept(unsure, self.options.keep)
+            spread = woven.spread(unsure, self.options.harmony)
 
         def finished(planes: Array) -> Array:
-            settled = task.settled(planes, found["warped"], unsure, self.options.keep)
-            return task.harmonised(settled, unsure, self.options.harmony)
+            return task.whole(task.harmonised(task.settled(planes, woven.warped, kept), spread))
 
-        if "warped" in request.previews:
-            warped = finished(found["warped"])
-            yield Preview("warped", preview_layer(prepared, task, warped))
+        if "warped" in request.previews and not scene.native:  # the result takes longer there
+            yield Preview("warped", preview_layer(prepared, task, finished(woven.warped)))
         yield Progress("refine", 0.5)
         with clock.stage("refine"):
-            pictures = self._refine(task, found)
-        if "coarse" in request.previews:
-            coarse = finished(pictures["coarse"])
-            yield Preview("coarse", preview_layer(prepared, task, coarse))
+            coarse = "coarse" in request.previews
+            pictures = refine(self.engine, task.view, woven.warped, woven.confidence, coarse)
+        if coarse:
+            yield Preview("coarse", preview_layer(prepared, task, finished(pictures["coarse"])))
         yield Progress("composite", 0.85)
         with clock.stage("composite"):
             refined = finished(pictures["refined"])
-            pixels = new_pixels(prepared, task, refined, found["correspondence"], clock.poll)
-            layer = Layer(mask.bounds, composite(prepared, task, pixels, self.options.feather))
-        if request.tiles:
-            yield from tiles(layer.bounds, layer.pixels, mask.pixels)
+            pixels = np.empty((*mask.pixels.shape, 3), np.uint8)
+            for band, part in bands(prepared, task, woven, refined, self.options.feather, clock.poll):
+                clock.poll()
+                pixels[band.moved(-mask.bounds.x, -mask.bounds.y).slices] = part
+                if request.tiles:
+                    yield from tiles(band, part, mask.crop(band))
         yield Progress("composite", 1.0)
-        yield Result(layer, mask.pixels, clock.finish())
+        yield Result(Layer(mask.bounds, pixels), mask.pixels, clock.finish())
 
     def _without_gaps(self, prepared: Prepared, request: EditRequest, mask: Mask) -> EditRequest:
         """Return the request with labels where it has none: outside the mask those of the photo, inside continued."""
@@ -201,9 +211,12 @@ class Editor:
         return resample.network_extent(region, self.scale, self.manifest.smallest)
 
     def _region(self, prepared: Prepared, request: EditRequest, mask: Mask) -> Bounds:
-        """Return the region of the photo that this edit works in: the mask and enough around it."""
+        """Return the region of the photo that this edit works in: the mask and enough around it.
+
+        A small photo is always drawn from as a whole: its features are there.
+        """
         whole = Bounds.of(prepared.extent)
-        if whole.area <= SMALL and self._network_extent(whole.extent) == whole.extent:
+        if self._network_extent(whole.extent) == whole.extent:
             return whole
         small = whole.extent.scaled(min(1.0, OVERVIEW / whole.extent.longer))
         source = np.ones(small.shape, np.bool_)
@@ -220,30 +233,10 @@ class Editor:
             prepared.keep(scene)
         return scene
 
-    # Running the graphs
-
-    def _warp(self, task: Task) -> Arrays:
-        inputs: dict[str, Array] = {
-            **task.scene.features,
-            "image": task.scene.image,
-            "layout": task.scene.layout,
-            "edited": task.edited,
-            "mask": task.inside,
-            "source": task.source,
-            "seed": np.array([task.request.seed], np.int32),
-        }
-        return self.engine.run("warp", inputs, ("warped", "correspondence", "confidence"))
-
-    def _refine(self, task: Task, warped: Arrays) -> Arrays:
-        inputs: dict[str, Array] = {
-            "warped": warped["warped"],
-            "image": task.scene.image,
-            "edited": task.edited,
-            "mask": task.inside,
-            "confidence": warped["confidence"],
-        }
-        coarse = ("coarse",) if "coarse" in task.request.previews else ()
-        return self.engine.run("refine", inputs, (*coarse, "refined"))
+    def _strands(self, prepared: Prepared, task: Task, parts: Sequence[Part], poll: Callable[[], None]) -> list[Strand]:
+        if len(parts) == 1 and parts[0].label is None:
+            return [plain_strand(task, parts[0])]
+        return strands(self.engine, self.manifest, self.scale, prepared, task, parts, poll)
 
     # Checks
 
@@ -258,8 +251,6 @@ class Editor:
             raise OutOfRange("The seed is 0 to 2147483647.", "seed")
         if not 0 <= request.grow <= 1:
             raise OutOfRange("It is 0 to 1.", "grow")
-        if request.sources:
-            raise Unimplemented("This version draws from the document's own photo only.", "sources")
 
     def _check_labels(self, labels: LabelMap, extent: Extent, name: str) -> None:
         if labels.shape != extent.shape:

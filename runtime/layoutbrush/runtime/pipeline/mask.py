@@ -19,7 +19,7 @@ from layoutbrush.runtime.pipeline.resample import any_owned, scale_labels
 EXCLUDE_RIM = 2
 """Pixels by which excluded regions are grown: label maps are loose by two or three pixels."""
 
-SOURCE_RIM = 2
+SOURCE_RIM = 3
 """The same for what is drawn from another photo: a rim of the old texture would stay around it."""
 
 
