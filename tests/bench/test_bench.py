@@ -54,6 +54,16 @@ def test_edits_are_measured_through_a_server(tmp_path: Path, capsys: pytest.Capt
 
 
 @needs_commands
+def test_drafts_are_measured_through_a_server(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    words = ["bench", "drafts", "--drafts", "stand-in", "--boxes", "1", "30", "--counts", "2", "--repeats", "1"]
+    assert cli.main([*words, "--json", str(out)]) == 0
+    rows = json.loads(out.read_text())["rows"]
+    assert [(row["boxes"], row["drafts"]) for row in rows] == [(1, 2), (30, 2)]
+    assert all(0 < row["first_ms"] <= row["all_ms"] for row in rows)
+
+
+@needs_commands
 def test_private_server_comes_and_goes() -> None:
     with private_server("stand-in") as address:
         assert address.startswith("127.0.0.1:")

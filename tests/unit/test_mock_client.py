@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge import AbstractClient, MockClient, Picture, Preview, RemoteError, Result
+from layoutbrush.plugin_bridge import AbstractClient, Box, MockClient, Picture, Preview, RemoteError, Result
 
 WIDTH, HEIGHT = 16, 12
 RED, BLUE = (200, 30, 30), (20, 40, 180)
@@ -102,3 +102,46 @@ def test_cancel_and_put() -> None:
         list(events)
     assert ended.value.code is grpc.StatusCode.CANCELLED
     assert MockClient().check().startswith("Layoutbrush 0 with the bundle mock")
+
+
+BOXES = (Box("sky", 0, 0, 80, 40), Box("tree", 20, 20, 10, 60), Box("road", 60, 60, 20, 20))
+
+
+def test_drafts_show_each_box_in_its_colour() -> None:
+    client = MockClient()
+    assert list(client.info().draft_labels)[:2] == ["sky", "tree"]
+    first, second = client.draft(BOXES, 80, 80, count=2, layout_size=(8, 4)).drafts()
+    assert first.label_map is not None
+    assert [list(first.label_map.data[8 * row :][:8]) for row in range(4)] == [
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 1, 0, 0, 0, 0, 0],
+        [255, 255, 1, 255, 255, 255, 255, 255],
+        [255, 255, 1, 255, 255, 255, 2, 2],
+    ]
+    assert first.picture.shape == (64, 64, 3)
+    assert first.picture.data != second.picture.data
+    assert client.draft(BOXES, 80, 80).drafts()[0].picture == first.picture
+    assert [call.name for call in client.calls] == ["draft", "draft"]
+
+
+def test_a_moved_box_of_a_draft_leaves_the_others_alone() -> None:
+    moved = [*BOXES[:2], Box("road", 40, 60, 20, 20)]
+    (old,), (new,) = (MockClient().draft(boxes, 80, 80, seed=3).drafts() for boxes in (BOXES, moved))
+    assert new.picture.data[: 48 * 64 * 3] == old.picture.data[: 48 * 64 * 3]
+    assert new.picture.data != old.picture.data
+
+
+def test_drafts_are_refused_cancelled_and_lost() -> None:
+    with pytest.raises(RemoteError) as refused:
+        MockClient().draft([*BOXES, Box("unicorn", 0, 0, 1, 1)], 80, 80).drafts()
+    assert (refused.value.field, refused.value.reason) == ("boxes[3].label", "UNKNOWN_LABEL")
+    with pytest.raises(RemoteError, match="beyond"):
+        MockClient().draft([Box("sky", 70, 0, 20, 20)], 80, 80).drafts()
+    drafting = MockClient(hold=threading.Event()).draft(BOXES, 80, 80)
+    drafting.cancel()
+    with pytest.raises(RemoteError) as ended:
+        drafting.drafts()
+    assert ended.value.code is grpc.StatusCode.CANCELLED
+    client = MockClient(problems=[RemoteError(grpc.StatusCode.UNAVAILABLE, "Nobody answers.")])
+    with pytest.raises(RemoteError, match="Nobody"):
+        client.draft(BOXES, 80, 80).drafts()

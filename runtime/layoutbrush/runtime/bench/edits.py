@@ -37,14 +37,14 @@ class Server:
 
 
 @contextmanager
-def own_server(bundle: str, threads: int) -> Iterator[Server]:
+def own_server(bundle: str, threads: int, drafts: str = "none") -> Iterator[Server]:
     """Run a server on a free port for as long as the block lasts.
 
     Raises:
         Internal: it did not start; it says why on standard error.
     """
     command = [sys.executable, "-m", "layoutbrush.runtime.cli", "serve", "--port", "0", "--follow-stdin"]
-    command += ["--bundle", bundle, "--threads", str(threads)]
+    command += ["--bundle", bundle, "--threads", str(threads), "--drafts", drafts]
     pipe = subprocess.PIPE
     open_to_us = {name: value for name, value in os.environ.items() if name != "LAYOUTBRUSH_TOKEN"}
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=open_to_us) as process:

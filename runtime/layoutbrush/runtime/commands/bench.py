@@ -3,6 +3,7 @@
     layoutbrush bench            the two custom ops, beside the peers that are installed
     layoutbrush bench graphs     each graph of a bundle alone
     layoutbrush bench edit       whole edits through a server over loopback gRPC: first preview, result, bytes, memory
+    layoutbrush bench drafts     drafts from boxes, likewise: the first one, all of them, memory
 
 Figures are medians. Close other programs first: a busy machine measures itself.
 """
@@ -22,7 +23,7 @@ import tyro
 class Config:
     """Flags of `layoutbrush bench`."""
 
-    what: Annotated[Literal["ops", "graphs", "edit"], tyro.conf.Positional] = "ops"
+    what: Annotated[Literal["ops", "graphs", "edit", "drafts"], tyro.conf.Positional] = "ops"
     """What to measure."""
 
     bundle: str = "scenes"
@@ -33,6 +34,15 @@ class Config:
 
     masks: tuple[float, ...] = (0.01, 0.1, 1.0)
     """Shares of the picture that change, 0 to 1."""
+
+    drafts: str = "drafts"
+    """Bundle of drafts, likewise."""
+
+    boxes: tuple[int, ...] = (1, 8, 30)
+    """Boxes of a draft."""
+
+    counts: tuple[int, ...] = (1, 8)
+    """Drafts of one order."""
 
     repeats: int = 5
     """Runs of which the median is taken."""
@@ -46,7 +56,8 @@ class Config:
 
 def run(config: Config) -> int:
     """Measure and print; returns the exit status."""
-    rows = list(_progress({"ops": _ops, "graphs": _graphs, "edit": _edits}[config.what](config), config.what))
+    measure = {"ops": _ops, "graphs": _graphs, "edit": _edits, "drafts": _drafts}[config.what]
+    rows = list(_progress(measure(config), config.what))
     _print(rows)
     if config.json:
         config.json.write_text(json.dumps({"what": config.what, "rows": rows}, indent=1) + "\n")
@@ -72,6 +83,14 @@ def _edits(config: Config) -> Iterator[dict[str, object]]:
 
     with own_server(config.bundle, config.threads) as server:
         yield from bench_edits(server, config.sizes, config.masks, config.repeats)
+
+
+def _drafts(config: Config) -> Iterator[dict[str, object]]:
+    from layoutbrush.runtime.bench.drafts import bench_drafts
+    from layoutbrush.runtime.bench.edits import own_server
+
+    with own_server("stand-in", config.threads, config.drafts) as server:
+        yield from bench_drafts(server, config.boxes, config.counts, config.repeats)
 
 
 def _progress(rows: Iterator[dict[str, object]], what: str) -> Iterator[dict[str, object]]:
