@@ -84,7 +84,8 @@ def _box(entry: Any, place: str) -> Box:
         raise _Wrong(f"{place}.label: should be the name of a label.")
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_number, bbox)):
         raise _Wrong(f"{place}.bbox: should be four numbers, [x, y, w, h].")
-    return Box(label, *(float(side) for side in bbox), None if look is None else _number(look, f"{place}.look", 0))
+    x, y, width, height = (float(side) for side in bbox)
+    return Box(label, x, y, width, height, None if look is None else _number(look, f"{place}.look", 0))
 
 
 def _is_number(value: Any) -> bool:
