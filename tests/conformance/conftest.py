@@ -17,8 +17,9 @@ from layoutbrush.plugin_bridge.conformance.transports import (
 )
 from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.runtime.drafts import open_drafter
+from layoutbrush.runtime.finding import Library
 from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, scripted_backend
+from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, scripted_backend, small_library
 
 Start = Callable[..., ServerThread]
 WAYS = ("grpc", "connect", "grpc-web")
@@ -30,10 +31,16 @@ def editor() -> ScriptedEditor:
     return ScriptedEditor()
 
 
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """A folder of four photos."""
+    return small_library(tmp_path_factory.mktemp("library"))
+
+
 @pytest.fixture
-def server(editor: ScriptedEditor) -> Iterator[ServerThread]:
+def server(editor: ScriptedEditor, library: Library) -> Iterator[ServerThread]:
     """A running server."""
-    backend = scripted_backend(editor, drafter=open_drafter("stand-in"))
+    backend = scripted_backend(editor, drafter=open_drafter("stand-in"), library=library)
     with ServerThread(backend, ServerOptions(port=0)) as running:
         yield running
 
@@ -82,7 +89,7 @@ class Stub:
         self._transport = transport
 
     def __getattr__(self, method: str) -> Callable[[Any], Any]:
-        streams = method in ("Render", "Segment", "GenerateDrafts")
+        streams = method in ("Render", "Segment", "GenerateDrafts", "FetchReference")
 
         def call(request: Any) -> Any:
             if streams:

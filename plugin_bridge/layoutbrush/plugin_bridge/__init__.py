@@ -20,6 +20,7 @@ from layoutbrush.plugin_bridge.client import Client, Document, Edit
 from layoutbrush.plugin_bridge.drafting import Drafting
 from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.events import Draft, Event, Preview, Progress, Queued, Result
+from layoutbrush.plugin_bridge.found import FoundReference, FoundReferences
 from layoutbrush.plugin_bridge.mock import MockClient
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference, Source
@@ -41,6 +42,8 @@ __all__ = [
     "Drafting",
     "Edit",
     "Event",
+    "FoundReference",
+    "FoundReferences",
     "MockClient",
     "Picture",
     "Preview",

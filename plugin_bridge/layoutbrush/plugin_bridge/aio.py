@@ -19,6 +19,7 @@ from layoutbrush.plugin_bridge.client import closed, too_old
 from layoutbrush.plugin_bridge.connection import Tls, aio_channel, diagnose
 from layoutbrush.plugin_bridge.errors import DOCUMENT_NOT_FOUND, RemoteError, ended_early, remote_error
 from layoutbrush.plugin_bridge.events import Assembler, Draft, Event, LabelMap, Result
+from layoutbrush.plugin_bridge.found import Fetched, FoundReferences, fetch_message, read_answer, search_message
 from layoutbrush.plugin_bridge.memory import Attempts, Memory, Next, cancelled, lost_on_the_way, worth_waiting
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import (
@@ -102,6 +103,30 @@ class AsyncClient:
         memory = Memory(document_layers(photo, label_map, mask, exclude, references))
         await self.run(memory.open())
         return AsyncDocument(self, memory)
+
+    async def find_references(
+        self,
+        label_map: Picture | None = None,
+        picture: Picture | None = None,
+        *,
+        count: int = 0,
+        thumbnail_side: int = 0,
+        png: bool = False,
+    ) -> FoundReferences:
+        """See `Client.find_references`."""
+        request = search_message(label_map, picture, count, thumbnail_side, png)
+        return read_answer(await self.call(Step("FindReferences", request)))
+
+    async def fetch_reference(self, name: str, max_side: int = 0, *, timeout: float | None = None) -> Reference:
+        """See `Client.fetch_reference`."""
+        fetched = Fetched(name)
+        try:
+            async for response in self.stream("FetchReference", fetch_message(name, max_side), timeout):
+                if (reference := fetched.feed(response)) is not None:
+                    return reference
+        except grpc.RpcError as failed:
+            raise remote_error(failed, self.address) from None
+        raise ended_early()
 
     def draft(
         self,

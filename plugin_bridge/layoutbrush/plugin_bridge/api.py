@@ -14,6 +14,7 @@ from layoutbrush import v1
 from layoutbrush.plugin_bridge.boxes import Box
 from layoutbrush.plugin_bridge.errors import ended_early
 from layoutbrush.plugin_bridge.events import Draft, DraftEvent, Event, Result
+from layoutbrush.plugin_bridge.found import FoundReferences
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference, Source, objection
 
@@ -107,6 +108,36 @@ class AbstractClient(ABC):
 
         Raises:
             RemoteError: the server refused; `field` names what is wrong.
+        """
+
+    @abstractmethod
+    def find_references(
+        self,
+        label_map: Picture | None = None,
+        picture: Picture | None = None,
+        *,
+        count: int = 0,
+        thumbnail_side: int = 0,
+        png: bool = False,
+    ) -> FoundReferences:
+        """Search the server's folder of photos for those that are like a layout, a picture, or both.
+
+        `label_map`: GRAY, ids of the bundle, 255 = anything. `picture`: a draft or a photo. Any size; 512 pixels a side
+        are plenty. `count`: photos at most, 0 = the server's choice. `thumbnail_side`: pixels, likewise. `png`:
+        thumbnails come as PNG. Servers that can have the capability "found_references".
+
+        Raises:
+            RemoteError: the server can't, or refused; `field` names what is wrong.
+        """
+
+    @abstractmethod
+    def fetch_reference(self, name: str, max_side: int = 0, *, timeout: float | None = None) -> Reference:
+        """Return a photo that was found, with its label map, ready to be a reference of a document.
+
+        `max_side`: longer side in pixels, 0 = as the photo is. `timeout`: seconds.
+
+        Raises:
+            RemoteError: the server can't, or has no photo of that name (any more).
         """
 
     @abstractmethod

@@ -25,7 +25,9 @@ from layoutbrush.plugin_bridge.api import AbstractClient, AbstractDocument, Abst
 from layoutbrush.plugin_bridge.boxes import Box, DraftRequest
 from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, Result
+from layoutbrush.plugin_bridge.found import FoundReferences
 from layoutbrush.plugin_bridge.mock_drafting import MockDrafting
+from layoutbrush.plugin_bridge.mock_finding import fetched, ranked
 from layoutbrush.plugin_bridge.mock_sources import MockReferences
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import EditRequest, Reference, Source, describe, lacking
@@ -51,7 +53,7 @@ _WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Call:
-    """A call that a plugin made. `name`: check, open, put, edit, cancel, segment, draft or close."""
+    """A call that a plugin made. `name`: check, open, put, edit, cancel, segment, find, fetch, draft or close."""
 
     name: str
     details: Any = None
@@ -59,14 +61,16 @@ class Call:
 
 @dataclass
 class MockClient(AbstractClient):
-    """`problems`: raised one after the other by the next opens, edits, segmentations and drafts; None lets one pass.
-    `hold`: where set, edits and drafts wait after their first event until it is set, or they are cancelled.
+    """`problems`: raised one after the other by the next opens, edits, segmentations, searches and drafts; None lets
+    one pass. `photos`: the folder in which references are found. `hold`: where set, edits and drafts wait after their
+    first event until it is set, or they are cancelled.
     """
 
     problems: list[RemoteError | None] = field(default_factory=list)
     hold: threading.Event | None = None
     labels: Mapping[int, tuple[str, Rgb]] = field(default_factory=lambda: dict(LABELS))
     capabilities: Sequence[str] = ("segmentation", "references", "polling", "drafts")
+    photos: Sequence[Reference] = ()
     calls: list[Call] = field(default_factory=list)
 
     def close(self) -> None:
@@ -83,7 +87,9 @@ class MockClient(AbstractClient):
             bundle=v1.BundleInfo(name="mock", version="1", labels=labels),
             limits=v1.Limits(max_side=8192, max_layer_pixels=32 << 20, max_layer_bytes=512 << 20, min_side=1),
             engines=[v1.EngineInfo(name="mock", active=True)],
-            capabilities=v1.Capabilities(**dict.fromkeys(self.capabilities, True)),
+            capabilities=v1.Capabilities(
+                **{**dict.fromkeys(self.capabilities, True), "found_references": bool(self.photos)}
+            ),
             draft_labels=[label.name for label in labels] if "drafts" in self.capabilities else (),
         )
 
@@ -107,6 +113,24 @@ class MockClient(AbstractClient):
         self.met("open", photo)
         return MockDocument(self, photo, label_map, mask, references)
 
+    def find_references(
+        self,
+        label_map: Picture | None = None,
+        picture: Picture | None = None,
+        *,
+        count: int = 0,
+        thumbnail_side: int = 0,
+        png: bool = False,
+    ) -> FoundReferences:
+        """See `AbstractClient`."""
+        self.met("find", label_map or picture)
+        return ranked(self.photos, label_map, picture, count)
+
+    def fetch_reference(self, name: str, max_side: int = 0, *, timeout: float | None = None) -> Reference:
+        """See `AbstractClient`."""
+        self.met("fetch", name)
+        return fetched(self.photos, name)
+
     def draft(
         self,
         boxes: Sequence[Box],
@@ -124,7 +148,7 @@ class MockClient(AbstractClient):
     def met(self, name: str, details: Any = None) -> None:
         """Record a call, and raise the problem that is next."""
         self.calls.append(Call(name, details))
-        if name in ("open", "edit", "segment", "check", "draft") and self.problems:
+        if name in ("open", "edit", "segment", "check", "find", "fetch", "draft") and self.problems:
             problem = self.problems.pop(0)
             if problem is not None:
                 raise problem

@@ -11,15 +11,18 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from layoutbrush import v1
 from layoutbrush.runtime.drafts import DraftRequest
-from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
+from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS, STAND_IN_MANIFEST, StandInEngine
 from layoutbrush.runtime.errors import Cancelled
+from layoutbrush.runtime.finding import Describer, Library
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, Layer, Preview, Progress, Result
 from layoutbrush.runtime.pipeline.mask import edit_mask
 from layoutbrush.runtime.pipeline.tiling import tiles
@@ -172,11 +175,37 @@ class ScriptedDrafter:
 
 
 def scripted_backend(
-    editor: ScriptedEditor | None = None, references: bool = False, drafter: Drafter | None = None
+    editor: ScriptedEditor | None = None,
+    references: bool = False,
+    drafter: Drafter | None = None,
+    library: Library | None = None,
 ) -> Backend:
     """A backend with the labels of the bundle `scenes` and no networks."""
     note = EngineNote("scripted", note="no networks: follows a script")
-    return Backend(editor or ScriptedEditor(), "scripted", "1", STAND_IN_LABELS, [note], references, drafter)
+    about = ("scripted", "1", STAND_IN_LABELS, [note], references)
+    return Backend(editor or ScriptedEditor(), *about, drafter=drafter, library=library)
+
+
+def small_library(folder: Path) -> Library:
+    """The library of a folder of four photos that are made in `folder`, its index beside them: plain colours with
+    noise, of several sizes, one below another folder. The stand-in for networks sees sky above grass in all of them.
+    """
+    photos = folder / "photos"
+    (photos / "more").mkdir(parents=True)
+    random = np.random.default_rng(5)
+    colors = {
+        "red.png": (200, 60, 50),
+        "green.png": (60, 180, 70),
+        "blue.jpg": (50, 70, 190),
+        "more/grey.png": (128,) * 3,
+    }
+    for index, (name, color) in enumerate(colors.items()):
+        pixels = np.clip(random.normal(color, 12, (80 + 16 * index, 120, 3)), 0, 255)
+        Image.fromarray(pixels.astype(np.uint8)).save(photos / name)
+    library = Library(photos, Describer(StandInEngine(), STAND_IN_MANIFEST), folder / "photos.index")
+    for _ in library.update():
+        pass
+    return library
 
 
 class ServerThread:
