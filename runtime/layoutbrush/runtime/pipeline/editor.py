@@ -147,11 +147,11 @@ class Editor:
         with clock.stage("mask"):
             mask = edit_mask(prepared.painted, request)
             request = self._without_gaps(prepared, request, mask)
-            region = self._region(prepared, request, mask)
+            parts = split(prepared, request, mask)
+            region = self._region(prepared, request, mask, parts)
         with clock.stage("encode"):
             scene = self._scene(prepared, region)
             task = make_task(request, mask, scene)
-            parts = split(prepared, request, mask)
             if parts[0].label is None and not task.source.any():
                 raise InvalidArgument("Everything is excluded: nothing is left to copy from.", "exclude")
         yield Progress("warp", 0.15)
@@ -210,8 +210,9 @@ class Editor:
     def _network_extent(self, region: Extent) -> Extent:
         return resample.network_extent(region, self.scale, self.manifest.smallest)
 
-    def _region(self, prepared: Prepared, request: EditRequest, mask: Mask) -> Bounds:
-        """Return the region of the photo that this edit works in: the mask and enough around it.
+    def _region(self, prepared: Prepared, request: EditRequest, mask: Mask, parts: Sequence[Part]) -> Bounds:
+        """Return the region of the photo that this edit works in: the mask, and enough around it of what the photo
+        itself fills it with.
 
         A small photo is always drawn from as a whole: its features are there.
         """
@@ -223,6 +224,11 @@ class Editor:
         if request.exclude is not None:
             source = ~resample.any_owned(request.exclude, small)
         layout, edited = (resample.scale_labels(m, small) for m in (prepared.layout, request.edited))
+        if len(parts) > 1 or parts[0].label is not None:
+            own = np.zeros(small.shape, np.bool_)
+            if parts[0].label is None:
+                own = resample.any_owned(parts[0].mask.crop(whole), small)
+            edited = np.where(own, edited, np.uint8(UNKNOWN_LABEL))
         return choose_region(mask.bounds, whole.extent, layout, edited, source, self.options.margin)
 
     def _scene(self, prepared: Prepared, region: Bounds) -> Scene:

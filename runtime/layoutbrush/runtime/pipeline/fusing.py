@@ -35,16 +35,22 @@ SEAM = 16
 """Network pixels over which light and colour of what is drawn from elsewhere give way to the photo's at a seam."""
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
 class Strand:
-    """A part in the window of a task. `cells`: bool (1, h, w), what it fills. `view`: as if it were the first."""
+    """A part in the window of a task.
+
+    `cells`: bool (1, h, w), what it fills. `view`: as if it were the first strand. Pixels of `cells` that aren't inside
+    the view are put in as the view has them; of the keys' pixels they are those at `overlaid`, int32 (1, h, w).
+    """
 
     part: Part
     cells: BoolMap
     view: View
     keys: KeySide
+    overlaid: Ints | None = None
 
     def over(self, picture: Array) -> View:
         """Return the view over what earlier strands made, float32 (1, 3, h, w)."""
@@ -94,9 +100,13 @@ class Weaving:
         picture = self._task.view.image
         for strand in self._strands:
             view = strand.over(picture)
-            handed = warp_coarse(self._engine, view, strand.keys, self._task.request.seed)
+            picture = view.image
+            handed: Arrays = {}
+            if view.inside.any():
+                handed = warp_coarse(self._engine, view, strand.keys, self._task.request.seed)
+                first = first_picture(self._task, handed["estimate"])
+                picture = np.where(view.inside[:, None], first, picture)
             self._handed.append(handed)
-            picture = np.where(strand.cells[:, None], first_picture(self._task, handed["estimate"]), picture)
         return picture
 
     def fine(self) -> Woven:
@@ -107,14 +117,30 @@ class Weaving:
         correspondences = []
         for strand, handed in zip(self._strands, self._handed, strict=True):
             view = strand.over(picture)
-            found = warp_fine(self._engine, view, strand.keys, handed, self._task.request.seed)
-            cells = strand.cells[:, None]
-            picture = np.where(cells, found["warped"], picture)
-            confidence = np.where(cells, found["confidence"], confidence)
+            found = self._found(strand, view, handed)
+            picture = found["warped"]
+            confidence = np.where(strand.cells[:, None], found["confidence"], confidence)
             correspondences.append(found["correspondence"])
             if strand.part.label is not None:
                 drawn |= strand.cells
         return Woven(self._strands, picture, confidence, correspondences, drawn, self._task.view.inside)
+
+    def _found(self, strand: Strand, view: View, handed: Arrays) -> Arrays:
+        """Return what `warp_fine` does, with what is put in as it is."""
+        shape = view.inside.shape
+        found: Arrays = {
+            "warped": view.image,
+            "correspondence": np.zeros(shape, np.int32),
+            "confidence": np.zeros((1, *shape), np.float32),
+        }
+        if handed:
+            found = warp_fine(self._engine, view, strand.keys, handed, self._task.request.seed)
+        if strand.overlaid is None:
+            return found
+        put = strand.cells & ~view.inside
+        found["correspondence"] = np.where(put, strand.overlaid, found["correspondence"])
+        found["confidence"] = np.where(put[:, None], np.float32(1), found["confidence"])
+        return found
 
 
 def plain_strand(task: Task, part: Part) -> Strand:
@@ -145,19 +171,20 @@ def strands(
     for index in order:
         poll()
         part, mine = parts[index], cells[index]
-        image, edited = task.view.image, task.view.edited
+        image, edited, searched, overlaid = task.view.image, task.view.edited, mine, None
         if part.label is None:
             keys = replace(task.keys, source=task.source & ~task.placed(mixture, np.zeros_like(task.source)))
             place, kept = task.view.place, task.view.known & mine & ~mixture
         else:
-            keys, place = _key_side(engine, manifest, scale, prepared, task, part)
+            keys, place, whole = _key_side(engine, manifest, scale, prepared, task, part)
             edited = np.where(mine, np.int32(part.label), edited)
-            hint, there = _laid_over(keys, place, task.window.extent)
+            hint, overlaid, there = _laid_over(keys, place, task.window.extent)
             kept = mine & there
             image = np.where(kept[:, None], hint, image)
+            searched = mine & ~there if whole else mine
         hidden = hidden & ~mine
         known = ~(hidden | mine) | kept
-        found.append(Strand(part, mine, View(image, edited, mine, known, place), keys))
+        found.append(Strand(part, mine, View(image, edited, searched, known, place), keys, overlaid))
     return found
 
 
@@ -183,8 +210,10 @@ def _cells(task: Task, parts: Sequence[Part]) -> list[BoolMap]:
 
 def _key_side(
     engine: Engine, manifest: Manifest, scale: int, prepared: Prepared, task: Task, part: Part
-) -> tuple[KeySide, Array]:
-    """Return what a part draws from, and where the task's window lies in it: shares (4,)."""
+) -> tuple[KeySide, Array, bool]:
+    """Return what a part draws from, where the task's window lies in it, shares (4,), and whether what lies over it is
+    put in as it is.
+    """
     usable = part.usable if part.usable is not None else np.ones(part.prepared.extent.shape, np.bool_)
     target = filled_bounds(part.mask.pixels).moved(part.mask.bounds.x, part.mask.bounds.y)
     region, extent = task.scene.region, task.scene.extent
@@ -200,19 +229,20 @@ def _key_side(
         scene = make_scene(engine, manifest, part.prepared.photo, part.prepared.layout, where, size)
         part.prepared.keep(scene)
     source = resample.pad(_shrunk(usable[where.slices], size), scene.padded, edge=False)
-    return KeySide(scene, source[None]), _place(task, lie, where, size, scene.padded)
+    return KeySide(scene, source[None]), _place(task, lie, where, size, scene.padded), lie.whole
 
 
-def _laid_over(keys: KeySide, place: Array, view: Extent) -> tuple[Array, BoolMap]:
-    """Return the keys' picture as it lies over a view, float32 (1, 3, h, w), and where it may be drawn from, bool
-    (1, h, w): what the search starts from.
+def _laid_over(keys: KeySide, place: Array, view: Extent) -> tuple[Array, Ints, BoolMap]:
+    """Return the keys' picture as it lies over a view, float32 (1, 3, h, w), which of the keys' pixels that are, int32
+    (1, h, w) packed `y << 16 | x`, and where they may be drawn from, bool (1, h, w).
     """
     height, width = keys.source.shape[1:]
     rows = _steps(float(place[0]), float(place[2]), view.height, height)
     columns = _steps(float(place[1]), float(place[3]), view.width, width)
     at = np.clip(rows, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)
     there = ((rows >= 0) & (rows < height))[:, None] & (columns >= 0) & (columns < width)
-    return keys.scene.image[:, :, at[0], at[1]], (keys.source[:, at[0], at[1]] & there)
+    packed = (at[0] << 16 | at[1]).astype(np.int32)
+    return keys.scene.image[:, :, at[0], at[1]], packed[None], keys.source[:, at[0], at[1]] & there
 
 
 def _steps(low: float, high: float, count: int, size: int) -> NDArray[np.intp]:

@@ -1,9 +1,9 @@
 """Where a photo that is drawn from lies in relation to the one that is edited: at which scale, and what is over what.
 
-A photo is never enlarged to be drawn from, and reduced to the edited photo's frame where it is larger. A thing that
-stands free in both (neither touches its picture's edge) is brought to the size that it is to have. What is drawn and
-what is filled lie over each other by their bounding boxes, so that the top of a sky fills the top of a sky: the
-networks take that for a hint, no more. A host may say where the photo lies; then scale and place are its own.
+A photo is never enlarged to be drawn from, and reduced to the edited photo's frame where it is larger. What is drawn
+and what is filled lie over each other by their bounding boxes, so that the top of a sky fills the top of a sky; the
+networks start from there. A thing that stands free in both photos (neither touches its picture's edge) is brought to
+the size that it is to have and put in as it is, and so is what a host says the place of.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from layoutbrush.runtime.pipeline.resample import any_owned
 
 ENLARGED = 2.0
 """No thing is enlarged further of our own accord."""
+STRETCHED = 1.5
+"""Nor is one side of it stretched further against the other."""
 EDGE = 0.01
 """What comes so near to a picture's edge, as a share of its side, touches it."""
 MARGIN = 24
@@ -34,7 +36,7 @@ OVERVIEW = 512
 class Overlay:
     """An axis-parallel map of the edited photo's pixels to those of the photo that is drawn from: for rows and for
     columns, `down * y + top` and `right * x + left`. `scale`: pixels of the edited photo that one drawn pixel fills,
-    vertically and horizontally.
+    vertically and horizontally. `whole`: what lies over what is filled is put in as it is.
     """
 
     down: float
@@ -42,6 +44,7 @@ class Overlay:
     right: float
     left: float
     scale: tuple[float, float]
+    whole: bool = False
 
 
 def overlay(target: Bounds, extent: Extent, usable: BoolMap, place: Bounds | None, same: bool = False) -> Overlay:
@@ -52,17 +55,27 @@ def overlay(target: Bounds, extent: Extent, usable: BoolMap, place: Bounds | Non
     """
     own = Extent.of_shape(usable.shape)
     if same:
-        place = Bounds.of(own)
+        return Overlay(1.0, 0.0, 1.0, 0.0, (1.0, 1.0))
     if place is not None:
         down, right = own.height / place.height, own.width / place.width
-        return Overlay(down, -place.y * down, right, -place.x * right, (1 / down, 1 / right))
+        return Overlay(down, -place.y * down, right, -place.x * right, (1 / down, 1 / right), whole=True)
     drawn = filled_bounds(usable)
     if _is_free(target, extent) and _is_free(drawn, own):
-        scale = min(ENLARGED, math.sqrt(target.area / drawn.area))
-    else:
-        scale = min(1.0, extent.longer / own.longer)
+        return _thing(target, drawn)
+    scale = min(1.0, extent.longer / own.longer)
     down, right = drawn.height / target.height, drawn.width / target.width
     return Overlay(down, drawn.y - target.y * down, right, drawn.x - target.x * right, (scale, scale))
+
+
+def _thing(target: Bounds, drawn: Bounds) -> Overlay:
+    """Middle over middle, of about the target's size."""
+    tall, wide = target.height / drawn.height, target.width / drawn.width
+    mean, stretch = math.sqrt(tall * wide), math.sqrt(min(STRETCHED, max(1 / STRETCHED, tall / wide)))
+    scale = min(ENLARGED, mean * stretch), min(ENLARGED, mean / stretch)
+    down, right = 1 / scale[0], 1 / scale[1]
+    top = drawn.y + drawn.height / 2 - down * (target.y + target.height / 2)
+    left = drawn.x + drawn.width / 2 - right * (target.x + target.width / 2)
+    return Overlay(down, top, right, left, scale, whole=True)
 
 
 def _is_free(bounds: Bounds, extent: Extent) -> bool:
