@@ -1,4 +1,4 @@
-"""Make draft pictures from labelled boxes.
+r"""Make draft pictures from labelled boxes.
 
     layoutbrush draft boxes.json --count 8 --out drafts
 
@@ -11,9 +11,17 @@ Writes drafts/draft-0.png and so on, and for each its label map, drafts/layouts/
 255 = unknown where there is none. Move a box and keep its `look` (or its place in the list): the object looks the same,
 and so do all others. Another --seed, other pictures.
 
-From a draft to a photo: --size WIDTHxHEIGHT makes pictures and label maps as large as the photo that is to follow them,
-`layoutbrush find-references FOLDER --layout drafts/layouts/draft-0.png` finds one that has it all, and
-`layoutbrush edit PHOTO --edited-layout drafts/layouts/draft-0.png` paints it.
+From a draft to a photo:
+
+    layoutbrush find-references PHOTOS --layout drafts/layouts/draft-3.png       which photo has it all?
+    layoutbrush draft boxes.json --like PHOTO --out sized                        the same boxes at that photo's size
+    layoutbrush edit PHOTO --edited-layout sized/layouts/draft-0.png --out result.png
+
+Or the draft is the photo, and what it shows is drawn from photos that were found:
+
+    layoutbrush draft boxes.json --size 512x512 --count 8 --out drafts
+    layoutbrush edit drafts/draft-3.png --layout drafts/layouts/draft-3.png --edited-layout drafts/layouts/draft-3.png \
+        --reference PHOTO --take sky --take tree --out result.png
 """
 
 from __future__ import annotations
@@ -21,9 +29,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+if TYPE_CHECKING:
+    from layoutbrush.plugin_bridge.commands.box_file import BoxFile
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,9 @@ class Config:
     size: str = ""
     """WIDTHxHEIGHT of the files in pixels; left out: that of the boxes' file. Networks draw drafts at 64 x 64 or so,
     and they are enlarged; label maps are drawn at this size, with sharp outlines."""
+
+    like: Path | None = None
+    """A photo whose size the files shall have, instead of --size."""
 
     sheet: Path | None = None
     """PNG with all drafts side by side."""
@@ -78,7 +92,7 @@ def _draft(config: Config) -> int:
     if config.sheet:
         check_output(config.sheet)
     file = read_boxes(config.boxes)
-    width, height = _size(config.size) if config.size else (file.width, file.height)
+    width, height = _size(config, file)
     order = Order(file, config.count, config.seed, width, height)
     choice = rendering.ServerChoice(config.server, config.bundle, config.threads, config.drafts)
     digits, drawn = len(str(config.count - 1)), list[Drawn]()
@@ -95,10 +109,18 @@ def _draft(config: Config) -> int:
     return 0
 
 
-def _size(text: str) -> tuple[int, int]:
-    from layoutbrush.plugin_bridge.commands.files import Problem
+def _size(config: Config, file: BoxFile) -> tuple[int, int]:
+    """Width and height of what is written."""
+    from layoutbrush.plugin_bridge.commands.files import Problem, read_photo
 
-    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text)
+    if config.size and config.like:
+        raise Problem("--size and --like both say how large the files shall be; give one of them.")
+    if config.like:
+        height, width = read_photo(config.like).colors.shape[:2]
+        return width, height
+    if not config.size:
+        return file.width, file.height
+    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", config.size)
     if not found or not (int(found[1]) and int(found[2])):
-        raise Problem(f"--size is WIDTHxHEIGHT in pixels, such as 512x384, not {text}.")
+        raise Problem(f"--size is WIDTHxHEIGHT in pixels, such as 512x384, not {config.size}.")
     return int(found[1]), int(found[2])
