@@ -17,6 +17,7 @@ from layoutbrush.runtime.engines.stand_in import STAND_IN_DRAFTS, STAND_IN_MANIF
 from layoutbrush.runtime.errors import Cancelled, DamagedBundle, NotFound, UnknownLabel
 from layoutbrush.runtime.geometry import Extent
 from layoutbrush.runtime.manifest import GraphSpec, TensorSpec
+from layoutbrush.runtime.pipeline import open_editor
 
 IDS = {"sky": 0, "tree": 1, "road": 2}
 
@@ -136,6 +137,11 @@ def test_which_bundle_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(NotFound) as missing:
         find_drafter("portraits", "scenes")
     assert missing.value.field == "--drafts"
+
+
+def test_a_bundle_of_drafts_edits_no_photos(bundle: Bundle) -> None:
+    with pytest.raises(DamagedBundle, match=r"tiny 0 can't edit photos: it has no graph 'encode_image'"):
+        open_editor(str(bundle.path))
 
 
 # Through ONNX Runtime

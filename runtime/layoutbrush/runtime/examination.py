@@ -9,6 +9,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -62,6 +63,7 @@ def examine(bundle: str = "scenes") -> list[Finding]:
         _kernels,
         _engines,
         lambda: _bundle(bundle),
+        _drafts,
     )
     findings: list[Finding] = []
     for check in checks:
@@ -162,24 +164,45 @@ def _gpu_driver() -> str:
     return found.group(1) if found else "of unknown version"
 
 
+def _drafts() -> Iterator[Finding]:
+    """The bundle beside the one that edits; photos can be edited without it."""
+    from layoutbrush.runtime.drafts import DRAFTS, find_drafter
+
+    with _threads_kept():
+        drafter, why = find_drafter(DRAFTS, "")
+    if drafter is None:
+        yield Finding("drafts", DRAFTS, MISSING, why, "name another one with `layoutbrush serve --drafts`")
+    else:
+        size = f"{drafter.size} x {drafter.size} pixels"
+        yield Finding("drafts", DRAFTS, OK, f"version {drafter.manifest.version}, {size}, {len(drafter.labels)} labels")
+
+
 def _bundle(name: str) -> Iterator[Finding]:
     from layoutbrush.runtime.bundle import Bundle
     from layoutbrush.runtime.errors import LayoutbrushError
     from layoutbrush.runtime.pipeline import open_editor
 
-    kept = os.environ.get("LAYOUTBRUSH_NUM_THREADS")
     try:
         bundle = Bundle.load(name)
         size = sum(path.stat().st_size for path in bundle.graphs.values()) if not bundle.archived else 0
         yield Finding(
             "bundle", name, OK, f"version {bundle.manifest.version}, {size / 1e6:.1f} MB, every SHA-256 right"
         )
-        editor = open_editor(name)
+        with _threads_kept():
+            editor = open_editor(name)
         yield Finding("bundle", "opens with", OK, f"{editor.engine.name}: {editor.engine.note}")
         labels = ", ".join(f"{label.id} {label.name}" for label in bundle.labels)
         yield Finding("bundle", "labels", OK, labels)
     except LayoutbrushError as error:
         yield Finding("bundle", name, BROKEN, str(error), "reinstall, or name another with --bundle")
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Undo what opening an engine says to the kernels of this process."""
+    kept = os.environ.get("LAYOUTBRUSH_NUM_THREADS")
+    try:
+        yield
     finally:
         if kept is None:
             os.environ.pop("LAYOUTBRUSH_NUM_THREADS", None)
