@@ -48,7 +48,7 @@ def test_server_says_what_it_is(stub: v1.LayoutbrushServiceStub) -> None:
     assert (info.bundle.name, info.bundle.version) == ("scripted", "1")
     assert [label.id for label in info.bundle.labels] == list(range(15))
     assert info.bundle.labels[0].name == "sky"
-    assert (info.limits.max_side, info.limits.max_layer_pixels, info.limits.max_layers) == (8192, 32 << 20, 64)
+    assert (info.limits.max_side, info.limits.max_layer_pixels, info.limits.max_layers) == (16384, 64 << 20, 64)
     assert [engine.name for engine in info.engines if engine.active] == ["scripted"]
     assert info.capabilities.drafts
     assert list(info.draft_labels)[:2] == ["sky", "tree"]
@@ -200,9 +200,8 @@ def test_references_are_kept_segmented_and_checked(stub: v1.LayoutbrushServiceSt
     assert (found.label_map.bounds.width, found.label_map.bounds.height) == (90, 70)
     edit = painted()
     edit.sources.add(label_id=3, reference_id="dusk")
-    with pytest.raises(grpc.RpcError) as refused:
-        render(stub, document, edit)
-    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    result = render(stub, document, edit)[-1].result
+    assert result.layer.bounds.y + result.layer.bounds.height == HEIGHT  # label 3 is part of the mask
 
 
 def test_closed_documents_are_gone(stub: v1.LayoutbrushServiceStub) -> None:

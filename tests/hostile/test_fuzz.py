@@ -29,7 +29,7 @@ SETTINGS = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 COORDINATES = st.one_of(st.integers(-(1 << 31), (1 << 31) - 1), st.integers(-70, 70))
-SIDES = st.one_of(st.integers(0, (1 << 32) - 1), st.integers(0, 90), st.sampled_from([64, 70, 80, 8192, 8193]))
+SIDES = st.one_of(st.integers(0, (1 << 32) - 1), st.integers(0, 90), st.sampled_from([64, 70, 80, 8192, 16384, 16385]))
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 IDS = st.sampled_from(["", "r", "x" * 65, "ü"])
 BOUNDS = st.builds(v1.Bounds, x=COORDINATES, y=COORDINATES, width=SIDES, height=SIDES)

@@ -38,7 +38,7 @@ def jpeg_bomb(width: int, height: int) -> bytes:
     return b"\xff\xd8\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xd9"
 
 
-@pytest.mark.parametrize(("width", "height"), [(8193, 64), (64, 8193), (8192, 4097), ((1 << 31) - 1, (1 << 31) - 1)])
+@pytest.mark.parametrize(("width", "height"), [(16385, 64), (64, 16385), (8192, 8193), ((1 << 31) - 1, (1 << 31) - 1)])
 def test_png_headers(width: int, height: int) -> None:
     data = png_bomb(width, height, bytes(MIB))
     header = LayerHeader(LayerKey(LayerKind.PHOTO), Encoding.PNG, len(data), fields="layer")
@@ -66,8 +66,8 @@ def test_hidden_bytes_are_not_inflated(victim: Any) -> None:
 
 
 LARGE: dict[str, v1.Layer] = {
-    "raw side": v1.Layer(data=b"x", data_size=3 * 9000 * 64, bounds=v1.Bounds(width=9000, height=64)),
-    "raw pixels": v1.Layer(data=b"x", data_size=3 * 8192 * 8192, bounds=v1.Bounds(width=8192, height=8192)),
+    "raw side": v1.Layer(data=b"x", data_size=3 * 17000 * 64, bounds=v1.Bounds(width=17000, height=64)),
+    "raw pixels": v1.Layer(data=b"x", data_size=3 * 8192 * 8200, bounds=v1.Bounds(width=8192, height=8200)),
     "bytes": v1.Layer(data=b"x", data_size=1 << 62, bounds=v1.Bounds(width=64, height=64)),
 }
 

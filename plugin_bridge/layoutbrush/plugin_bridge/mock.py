@@ -85,7 +85,7 @@ class MockClient(AbstractClient):
         return v1.GetServerInfoResponse(
             server_version="0",
             bundle=v1.BundleInfo(name="mock", version="1", labels=labels),
-            limits=v1.Limits(max_side=8192, max_layer_pixels=32 << 20, max_layer_bytes=512 << 20, min_side=1),
+            limits=v1.Limits(max_side=16384, max_layer_pixels=64 << 20, max_layer_bytes=1024 << 20, min_side=1),
             engines=[v1.EngineInfo(name="mock", active=True)],
             capabilities=v1.Capabilities(
                 **{**dict.fromkeys(self.capabilities, True), "found_references": bool(self.photos)}

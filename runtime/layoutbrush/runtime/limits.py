@@ -14,12 +14,12 @@ MIB = 1 << 20
 class Limits:
     """Limits of a server; GetServerInfo tells them to clients."""
 
-    max_side: int = 8192
+    max_side: int = 16384
     """Longest side of a layer, pixels."""
-    max_layer_pixels: int = 32 * MIB
-    """Largest layer, pixels (8192 x 4096)."""
-    max_layer_bytes: int = 512 * MIB
-    """Largest layer as sent, bytes (32 megapixels of RGBA in float32)."""
+    max_layer_pixels: int = 64 * MIB
+    """Largest layer, pixels (8192 x 8192, or 9504 x 6336 as cameras have it)."""
+    max_layer_bytes: int = 1024 * MIB
+    """Largest layer as sent, bytes (64 megapixels of RGBA in float32)."""
     max_layers: int = 64
     """Layers in a document."""
     max_message_bytes: int = 64 * MIB
@@ -57,9 +57,8 @@ class Limits:
         if extent.longer > self.max_side:
             raise LimitExceeded(f"The layer is {extent}; this server takes at most {self.max_side} a side.", field)
         if extent.area > self.max_layer_pixels:
-            raise LimitExceeded(
-                f"The layer is {extent}; this server takes at most {self.max_layer_pixels} pixels a layer.", field
-            )
+            most = f"{self.max_layer_pixels / 1e6:.0f} megapixels"
+            raise LimitExceeded(f"The layer is {extent}; this server takes at most {most} a layer.", field)
 
     def check_bytes(self, size: int, field: str) -> None:
         """Refuse a layer with no or too many bytes.

@@ -1,6 +1,8 @@
 // Which network pixel's offset each photo pixel follows, so that seams run where they don't show; then the pixels.
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
+#include <vector>
 
 #include "carry.h"
 #include "errors.h"
@@ -41,21 +43,34 @@ struct Rows {
     return sum;
   }
 
-  int32_t energy(int64_t y, int64_t x, int32_t cell) const {
+  // What a pixel costs by itself, and beside the photo that stays visible.
+  int64_t alone(int64_t y, int64_t x, int32_t cell) const {
     const int64_t p = at(y, x), from = key(y, x, cell);
     const uint8_t label = b.labels[p];
-    int32_t sum = 0;
+    int64_t sum = 0;
     if (b.key_usable && !b.key_usable[from]) sum += b.unusable_cost;
     if (b.key_labels && label != b.unknown && b.key_labels[from] != label) sum += b.label_cost;
     for (const auto& way : kDirections) {
       const int64_t ny = y + way[0], nx = x + way[1], q = at(ny, nx);
-      if (b.state[q] == 2 || b.labels[q] != label) continue;
-      if (b.state[q] == 0) {
-        sum += 2 * beside(ny, nx, cell);
-      } else if (!same(cell, b.choice[q])) {
-        sum += between(y, x, cell, b.choice[q]) + between(ny, nx, cell, b.choice[q]);
-      }
+      if (b.state[q] == 0 && b.labels[q] == label) sum += 2 * beside(ny, nx, cell);
     }
+    return sum;
+  }
+
+  // What a seam costs between a pixel that follows `cell` and a neighbour that follows `other`.
+  int64_t seam(int64_t y, int64_t x, int32_t cell, int64_t ny, int64_t nx, int32_t other) const {
+    const int64_t q = at(ny, nx);
+    if (b.state[q] != 1 || b.labels[q] != b.labels[at(y, x)] || same(cell, other)) return 0;
+    return between(y, x, cell, other) + between(ny, nx, cell, other);
+  }
+
+  int64_t seam(int64_t y, int64_t x, int32_t cell, int64_t down, int64_t right) const {
+    return seam(y, x, cell, y + down, x + right, b.choice[at(y + down, x + right)]);
+  }
+
+  int64_t energy(int64_t y, int64_t x, int32_t cell) const {
+    int64_t sum = alone(y, x, cell);
+    for (const auto& way : kDirections) sum += seam(y, x, cell, way[0], way[1]);
     return sum;
   }
 
@@ -81,15 +96,58 @@ struct Rows {
     for (int64_t x = 1 + ((y + 1 + parity) & 1); x < b.width - 1; x += 2) {
       const int64_t p = at(y, x);
       if (b.state[p] != 1) continue;
-      int32_t now = b.choice[p], cost = -1;
+      int32_t now = b.choice[p];
+      int64_t cost = -1;
       for (const auto& way : kDirections) {
         const int32_t other = b.choice[at(y + way[0], x + way[1])];
         if (other < 0 || same(other, now) || !may(y, x, other, now)) continue;
         if (cost < 0) cost = energy(y, x, now);
-        const int32_t instead = energy(y, x, other);
+        const int64_t instead = energy(y, x, other);
         if (instead < cost) now = other, cost = instead;
       }
       b.choice[p] = now;
+    }
+  }
+
+  int32_t taken_over(int64_t y, int64_t x, int64_t down, int64_t right) const {
+    const int32_t now = b.choice[at(y, x)], other = b.choice[at(y + down, x + right)];
+    return other >= 0 && !same(other, now) && may(y, x, other, now) ? other : now;
+  }
+
+  // A straight seam of several pixels moves as a whole or not at all: pixels low..high of a row (or a column, where
+  // `upright`) take over the offsets of those beside them, one step to the side.
+  void shift(int64_t low, int64_t high, int64_t line, bool upright, int step) const {
+    const int64_t down = upright ? 0 : step, right = upright ? step : 0;
+    const int64_t on = upright ? 1 : 0, across = upright ? 0 : 1;  // one pixel along the strip: rows, columns
+    const auto place = [&](int64_t i) { return upright ? std::pair(i, line) : std::pair(line, i); };
+    int64_t change = 0;
+    bool any = false;
+    for (int64_t i = low; i < high; ++i) {
+      const auto [y, x] = place(i);
+      if (b.state[at(y, x)] != 1) continue;
+      any = any || taken_over(y, x, down, right) != b.choice[at(y, x)];
+    }
+    if (!any) return;
+    for (int64_t i = low; i < high; ++i) {
+      const auto [y, x] = place(i);
+      if (b.state[at(y, x)] != 1) continue;
+      const int32_t now = b.choice[at(y, x)], next = taken_over(y, x, down, right);
+      if (now != next) {
+        change += alone(y, x, next) - alone(y, x, now);
+        for (const int side : {-1, 1}) change += seam(y, x, next, side * across, side * on) - seam(y, x, now, side * across, side * on);
+      }
+      if (i == low) change += seam(y, x, next, -on, -across) - seam(y, x, now, -on, -across);
+      change -= seam(y, x, now, on, across);
+      if (i + 1 == high || b.state[at(y + on, x + across)] != 1) {
+        change += seam(y, x, next, on, across);
+      } else {
+        change += seam(y, x, next, y + on, x + across, taken_over(y + on, x + across, down, right));
+      }
+    }
+    if (change >= 0) return;
+    for (int64_t i = low; i < high; ++i) {
+      const auto [y, x] = place(i);
+      if (b.state[at(y, x)] == 1) b.choice[at(y, x)] = taken_over(y, x, down, right);
     }
   }
 
@@ -128,6 +186,15 @@ struct Rows {
   }
 };
 
+// Where runs of one owner begin among the inner pixels, and where the last one ends.
+std::vector<int64_t> runs(const int32_t* owners, int64_t size) {
+  std::vector<int64_t> found{1};
+  for (int64_t i = 2; i < size - 1; ++i)
+    if (owners[i] != owners[i - 1]) found.push_back(i);
+  found.push_back(size - 1);
+  return found;
+}
+
 void check(const LbBand& b) {
   require(b.height >= 3 && b.width >= 3, "state", "must have a border and a row");
   require(b.low_y >= 0 && b.low_y < b.high_y && b.high_y <= b.key_height, "key", "must hold what may be fetched");
@@ -145,9 +212,21 @@ void settle(const LbBand& b) {
     for (int64_t y = row + 1, x = 0; x < b.width; ++x)
       b.choice[rows.at(y, x)] = b.state[rows.at(y, x)] == 1 ? rows.first(y, x) : -1;
   });
-  for (int pass = 0; pass < b.passes; ++pass)
+  const std::vector<int64_t> tall = runs(b.row_cells, b.height), wide = runs(b.column_cells, b.width);
+  for (int pass = 0; pass < b.passes; ++pass) {
+    for (const bool upright : {true, false})
+      for (const int step : {-1, 1})
+        for (int parity = 0; parity < 2; ++parity) {
+          const std::vector<int64_t>& strips = upright ? tall : wide;
+          const int64_t lines = (upright ? b.width : b.height) - 1;
+          parallel_for(strips.size() - 1, threads, [&](int64_t i) {
+            for (int64_t line = 1 + ((1 + i + parity) & 1); line < lines; line += 2)
+              rows.shift(strips[i], strips[i + 1], line, upright, step);
+          });
+        }
     for (int parity = 0; parity < 2; ++parity)
       parallel_for(b.height - 2, threads, [&](int64_t row) { rows.sweep(row + 1, parity); });
+  }
 }
 
 void paint(const LbBand& b) {

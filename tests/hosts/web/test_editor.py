@@ -362,7 +362,7 @@ def test_photos_of_other_kinds(painter: Visit, web_server: WebServer, tmp_path: 
 def test_very_large_photos(painter: Visit, web_server: WebServer, tmp_path: Path) -> None:
     """They are asked about before anything is sent; what the server can't take is refused."""
     Image.new("RGB", (4100, 4000), (40, 90, 160)).save(tmp_path / "large.png")
-    Image.new("RGB", (9000, 70), (40, 90, 160)).save(tmp_path / "long.png")
+    Image.new("RGB", (17000, 70), (40, 90, 160)).save(tmp_path / "long.png")
     one = painter(web_server.url)
     one.until("state.server === 'online'")
     sent: list[str] = []
@@ -374,7 +374,7 @@ def test_very_large_photos(painter: Visit, web_server: WebServer, tmp_path: Path
     question.get_by_role("button", name="Cancel").click()
     one.until("!project && !state.opening")
     one.let_go(tmp_path / "long.png")
-    one.page.get_by_text("at most 8192 a side").wait_for()
+    one.page.get_by_text("at most 16384 a side").wait_for()
     assert not {"OpenDocument", "UploadLayer", "Segment"} & set(sent)
 
 

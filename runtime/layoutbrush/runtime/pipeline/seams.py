@@ -1,10 +1,10 @@
 """Which network pixel's offset each photo pixel follows, so that seams between them run where they don't show.
 
 Neighbouring network pixels ("cells") mostly copy from neighbouring places; where they don't, there is a seam. At first
-it runs along the cells' squares. Then pixels take over their neighbours' offsets for some rounds, where that costs
-less: a seam costs what the two sides differ by at the pixels beside it (Kwatra et al., SIGGRAPH 2003), also against the
-photo that stays visible, and a pixel that copies from another label than its own costs extra. Colours are compared as
-they will be shown, with each cell's tint.
+it runs along the cells' squares. Then pixels take over their neighbours' offsets for some rounds, a straight piece of a
+seam at once or one by one, where that costs less: a seam costs what the two sides differ by at the pixels beside it
+(Kwatra et al., SIGGRAPH 2003), also against the photo that stays visible, and a pixel that copies from another label
+than its own costs extra. Colours are compared as they will be shown, with each cell's tint.
 
 All numbers are integers, so that the native routine and the NumPy code here agree bit for bit.
 """
@@ -37,6 +37,7 @@ _AROUND = ((0, 0), *_DIRECTIONS, (-1, -1), (-1, 1), (1, -1), (1, 1))
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
 Index = NDArray[np.intp]
+Pixels = tuple[Index, Index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,10 @@ def settle(rows: Rows, cells: Cells, above: Ints | None, passes: int, native: bo
     work = _Work(rows, cells, choice)
     work.begin()
     for _ in range(passes):
+        for upright in (True, False):
+            for step in (-1, 1):
+                for parity in (0, 1):
+                    work.shift(upright, step, parity)
         for parity in (0, 1):
             for down, right in _DIRECTIONS:
                 work.sweep(parity, down, right)
@@ -138,12 +143,58 @@ class _Work:
             first = np.where((first < 0) & fits, cell, first)
         self.choice[y, x] = np.where(first < 0, self.rows.row_cells[y] * self.wide + self.rows.column_cells[x], first)
 
+    def shift(self, upright: bool, step: int, parity: int) -> None:
+        """Let strips of pixels, one of a cell's columns (`upright`) or rows, take over the offsets beside them at once:
+        a straight seam moves as a whole or not at all.
+        """
+        height, width = self.choice.shape
+        on, across = (1, 0) if upright else (0, 1)
+        owners = self.rows.row_cells if upright else self.rows.column_cells
+        begins = np.concatenate([[True], np.diff(owners[1:-1]) != 0])
+        strip = np.cumsum(begins) - 1
+        y, x = np.indices((height - 2, width - 2)) + 1
+        number = (strip[:, None] * width + x) if upright else (strip[None] * height + y)
+        board = (strip[:, None] + x if upright else strip[None] + y) % 2 == parity
+        filled = self.rows.state[1:-1, 1:-1] == FILLED
+        ahead = self.choice.copy()
+        takers = self._takers(board & filled, step * across, step * on)
+        ahead[takers[:2]] = takers[2]
+        moved = np.unique(number[(ahead != self.choice)[1:-1, 1:-1]])
+        y, x = (index + 1 for index in np.nonzero(board & filled & np.isin(number, moved)))
+        pixels, now, then = (y, x), self.choice[y, x], ahead[y, x]
+        change = self._alone(y, x, then) - self._alone(y, x, now)
+        for side in (-1, 1):
+            near = y + side * across, x + side * on
+            change += self._seam(pixels, then, near, self.choice[near]) - self._seam(
+                pixels, now, near, self.choice[near]
+            )
+        behind, before = (y - on, x - across), (y + on, x + across)
+        first = np.concatenate([begins, [True]])[(y if upright else x) - 1]
+        last = np.concatenate([begins, [True]])[y if upright else x]
+        old = self._seam(pixels, then, behind, self.choice[behind]) - self._seam(
+            pixels, now, behind, self.choice[behind]
+        )
+        change += old * first
+        other = np.where(last, self.choice[before], ahead[before])
+        change += self._seam(pixels, then, before, other) - self._seam(pixels, now, before, self.choice[before])
+        total = np.zeros(int(number.max()) + 1, np.int64)
+        np.add.at(total, number[y - 1, x - 1], change)
+        better = total[number[y - 1, x - 1]] < 0
+        self.choice[y[better], x[better]] = then[better]
+
     def sweep(self, parity: int, down: int, right: int) -> None:
         """Let pixels of one colour of a chessboard take over the offset of a neighbour."""
         height, width = self.choice.shape
+        board = (np.arange(1, height - 1)[:, None] + np.arange(1, width - 1)) % 2 == parity
+        y, x, other = self._takers(board, down, right)
+        better = self._energy(y, x, other) < self._energy(y, x, self.choice[y, x])
+        self.choice[y[better], x[better]] = other[better]
+
+    def _takers(self, board: NDArray[np.bool_], down: int, right: int) -> tuple[Index, Index, Ints]:
+        """Return the pixels of `board` that may take over a neighbour's offset, and the cell that it follows."""
+        height, width = self.choice.shape
         inner = self.choice[1:-1, 1:-1]
         near = self.choice[1 + down : height - 1 + down, 1 + right : width - 1 + right]
-        board = (np.arange(1, height - 1)[:, None] + np.arange(1, width - 1)) % 2 == parity
         y, x = np.nonzero(board & (inner >= 0) & (near >= 0) & (inner != near))
         now, other = inner[y, x], near[y, x]
         y, x = y + 1, x + 1
@@ -153,9 +204,7 @@ class _Work:
         may &= np.abs(cx - self.rows.column_cells[x]) <= REACH
         label = self.rows.labels[y, x]
         may &= (self.labels[other] == label) | (self.labels[now] != label)
-        y, x, now, other = y[may], x[may], now[may], other[may]
-        better = self._energy(y, x, other) < self._energy(y, x, now)
-        self.choice[y[better], x[better]] = other[better]
+        return y[may], x[may], other[may]
 
     def painted(self, y: Index, x: Index) -> Bytes:
         """Return the colours of pixels, uint8 (n, 3)."""
@@ -193,8 +242,8 @@ class _Work:
     def _shown(self, y: Index, x: Index, cell: Ints) -> NDArray[np.int64]:
         return UNITS * self._fetched(y, x, cell) + self.tint[cell]
 
-    def _energy(self, y: Index, x: Index, cell: Ints) -> NDArray[np.int64]:
-        """Return what it costs that pixels follow a cell, int64 (n,)."""
+    def _alone(self, y: Index, x: Index, cell: Ints) -> NDArray[np.int64]:
+        """Return what pixels cost by themselves, and beside the photo that stays visible, int64 (n,)."""
         rows, cells = self.rows, self.cells
         label, from_ = rows.labels[y, x], self._key(y, x, cell)
         cost = np.zeros(y.size, np.int64)
@@ -202,16 +251,29 @@ class _Work:
             cost += UNUSABLE_COST * ~cells.key_usable[from_]
         if cells.key_labels is not None:
             cost += LABEL_COST * ((label != UNKNOWN_LABEL) & (cells.key_labels[from_] != label))
-        shown = self._shown(y, x, cell)
         for down, right in _DIRECTIONS:
             ny, nx = y + down, x + right
-            state, alike = rows.state[ny, nx], rows.labels[ny, nx] == label
-            there = self._shown(ny, nx, cell)
-            beside = np.abs(there - UNITS * rows.visible[ny, nx].astype(np.int64)).sum(1)
-            cost += 2 * beside * (alike & (state == VISIBLE))
-            other = np.maximum(self.choice[ny, nx], 0)
-            seam = np.abs(shown - self._shown(y, x, other)).sum(1) + np.abs(there - self._shown(ny, nx, other)).sum(1)
-            cost += seam * (alike & (state == FILLED) & ~self._same(cell, other))
+            beside = np.abs(self._shown(ny, nx, cell) - UNITS * rows.visible[ny, nx].astype(np.int64)).sum(1)
+            cost += 2 * beside * ((rows.state[ny, nx] == VISIBLE) & (rows.labels[ny, nx] == label))
+        return cost
+
+    def _seam(self, pixels: Pixels, cell: Ints, near: Pixels, other: Ints) -> NDArray[np.int64]:
+        """Return what seams cost between pixels that follow `cell` and neighbours that follow `other`, int64 (n,)."""
+        counts = (self.rows.state[near] == FILLED) & (self.rows.labels[near] == self.rows.labels[pixels])
+        other = np.maximum(other, 0)
+        counts &= ~self._same(cell, other)
+        cost = np.zeros(cell.size, np.int64)
+        for y, x in (pixels, near):
+            y, x, one, two = y[counts], x[counts], cell[counts], other[counts]
+            cost[counts] += np.abs(self._shown(y, x, one) - self._shown(y, x, two)).sum(1)
+        return cost
+
+    def _energy(self, y: Index, x: Index, cell: Ints) -> NDArray[np.int64]:
+        """Return what it costs that pixels follow a cell, int64 (n,)."""
+        cost = self._alone(y, x, cell)
+        for down, right in _DIRECTIONS:
+            near = y + down, x + right
+            cost += self._seam((y, x), cell, near, self.choice[near])
         return cost
 
 

@@ -14,7 +14,7 @@ from layoutbrush.runtime.geometry import Extent
 from layoutbrush.runtime.pipeline.mask import filled_bounds
 from layoutbrush.runtime.pipeline.seams import UNITS
 
-SMOOTHING = 2.0
+SMOOTHING = 4.0
 """Standard deviation of the smoothing, in network pixels."""
 
 Floats = NDArray[np.float32]
