@@ -144,8 +144,8 @@ def _refusals(bench: Bench) -> None:
         request = v1.FindReferencesRequest(**values)
         error = refusal(_calling(bench, request), what, _BAD)
         expect(error.field == field, f"{what}: the field is {error.field!r}, not {field}.")
-    request = v1.FetchReferenceRequest(name=_any_name(bench), max_side=1)
-    refusal(_fetching(bench, request), "A longer side of 1 pixel", _BAD)
+    small = v1.FetchReferenceRequest(name=_any_name(bench), max_side=1)
+    refusal(_fetching(bench, small), "A longer side of 1 pixel", _BAD)
 
 
 def _calling(bench: Bench, request: v1.FindReferencesRequest) -> Any:

@@ -122,8 +122,9 @@ class Library:
                 removed=sum(name not in present for name in known),
                 kept=len(kept),
             )
-            # Changed and removed ones stay at hand by content until the pending ones were compared with them.
-            self._contents = {entry.digest: entry for entry in known.values()}
+            # What was changed, renamed or removed stays at hand by content until all that waits was compared with it.
+            earlier = self._contents if self._state.pending else {}
+            self._contents = earlier | {entry.digest: entry for entry in known.values()}
             self._state = _State(kept, pending, tuple(skipped))
             self._unsaved = self._unsaved or bool(changes.removed)
             if not pending:
