@@ -39,8 +39,9 @@ def node_tools() -> Path:
 class WebServer:
     """`layoutbrush serve --web` as a process that can be killed and started again at the same address."""
 
-    def __init__(self, bundle: str) -> None:
+    def __init__(self, bundle: str, *switches: str) -> None:
         self.bundle = bundle
+        self.switches = switches
         self.web_port = 0
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
@@ -59,7 +60,18 @@ class WebServer:
         """Start it; returns once browsers are answered. The first start chooses the ports, later ones keep them."""
         ports = ["--port", str(self.port), "--web-port", str(self.web_port)]
         code = "from layoutbrush.runtime.cli import main; main()"
-        command = [sys.executable, "-c", code, "serve", "--web", "--bundle", self.bundle, *ports, "--follow-stdin"]
+        command = [
+            sys.executable,
+            "-c",
+            code,
+            "serve",
+            "--web",
+            "--bundle",
+            self.bundle,
+            *ports,
+            "--follow-stdin",
+            *self.switches,
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         said = []

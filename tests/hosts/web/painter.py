@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from layoutbrush.plugin_bridge import Client, Picture
+from layoutbrush.plugin_bridge import Client, Picture, Reference, Source
 
 SECONDS = 60
 PATIENCE = 100
@@ -28,11 +29,11 @@ _BYTES = """
 }
 """
 _DROP = """
-([name, type, data]) => {
+([name, type, data, share]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type }));
-  const over = { dataTransfer: transfer, bubbles: true, cancelable: true };
+  const over = { dataTransfer: transfer, bubbles: true, cancelable: true, clientX: innerWidth * share };
   document.body.dispatchEvent(new DragEvent("dragover", over));
   document.body.dispatchEvent(new DragEvent("drop", over));
 }
@@ -96,11 +97,17 @@ class Painter:
         self.let_go(file)
         self.until("project && !state.opening")
 
-    def let_go(self, file: Path) -> None:
-        """Drop a file on the page, and wait for nothing."""
+    def let_go(self, file: Path, share: float = 0.0) -> None:
+        """Drop a file on the page, at a share of its width, and wait for nothing."""
         kind = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}.get(file.suffix, "")
         data = base64.b64encode(file.read_bytes()).decode()
-        self.page.evaluate(_DROP, [file.name, kind, data])
+        self.page.evaluate(_DROP, [file.name, kind, data, share])
+
+    def refer(self, file: Path) -> None:
+        """Drop a second photo where those belong, and wait until it can be drawn from."""
+        before = self.page.evaluate("() => window.layoutbrush.project().references.length")
+        self.let_go(file, 0.9)
+        self.until(f"project.references.length === {before} + 1")
 
     def array(self, expression: str) -> NDArray[np.uint8]:
         """A typed array of the page, flat. `expression` over `project`."""
@@ -209,8 +216,11 @@ def shown(picture: NDArray[np.uint8], cell: int = 8) -> NDArray[np.uint8]:
     return mixed.astype(np.uint8)
 
 
-def made_by_server(address: str, painter: Painter) -> Result:
-    """What a server makes of the page's map when the Python client asks. `pixels` (h, w, 3)."""
+def made_by_server(address: str, painter: Painter, sources: Sequence[Source] = ()) -> Result:
+    """What a server makes of the page's map when the Python client asks. `pixels` (h, w, 3).
+
+    `sources`: what the edit draws from; the page's second photos bear their ids as names.
+    """
     height, width = painter.size()
     photo = painter.array("project.photo.pixels").tobytes()
     edited, original = (
@@ -220,9 +230,24 @@ def made_by_server(address: str, painter: Painter) -> Result:
     if painter.page.evaluate("() => window.layoutbrush.project().exclude !== null"):
         marks = np.where(painter.array("project.exclude") > 0, 255, 0).astype(np.uint8)
         exclude = Picture(marks.tobytes(), width, height, "GRAY")
-    with Client(address) as client, client.open(Picture(photo, width, height, "RGBA"), original) as document:
-        result = document.edit(edited, exclude=exclude).result()
+    picture = Picture(photo, width, height, "RGBA")
+    with Client(address) as client, client.open(picture, original, references=_references(painter)) as document:
+        result = document.edit(edited, exclude=exclude, sources=sources).result()
     size = result.picture.height, result.picture.width
     pixels = np.frombuffer(result.picture.data, np.uint8).reshape(*size, 3)
     mask = np.frombuffer(result.mask.data, np.uint8).reshape(size)
     return Result("made", result.picture.x, result.picture.y, pixels, mask)
+
+
+def _references(painter: Painter) -> list[Reference]:
+    """The page's second photos with their label maps."""
+    found = painter.page.evaluate(
+        "() => window.layoutbrush.project().references.map(({ id, photo }) => [id, photo.width, photo.height])"
+    )
+    references = []
+    for index, (name, width, height) in enumerate(found):
+        pixels = painter.array(f"project.references[{index}].photo.pixels").tobytes()
+        labels = painter.array(f"project.references[{index}].labels.ids").tobytes()
+        photo, label_map = Picture(pixels, width, height, "RGBA"), Picture(labels, width, height, "GRAY")
+        references.append(Reference(name, photo, label_map))
+    return references

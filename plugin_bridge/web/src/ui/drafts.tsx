@@ -6,8 +6,8 @@ import { IconButton } from "./controls";
 import { Pixels } from "./pixels";
 import { session } from "./session";
 
-/** CSS pixels of a draft in the strip. */
-const SIDE = 104;
+/** Height of a draft in the strip, CSS pixels. */
+const TALL = 68;
 
 export function DraftStrip({ board }: { board: Board }) {
   const drafts = board.drafts.value;
@@ -42,7 +42,7 @@ export function DraftStrip({ board }: { board: Board }) {
               tabIndex={one === draft || (!draft && one.index === 0) ? 0 : -1}
               onClick={() => (board.picked.value = one.index)}
             >
-              <Pixels {...one.picture.pixelExtent} pixels={one.picture.pixels} shape={board.extent.value} side={SIDE} />
+              <Pixels {...one.picture.pixelExtent} pixels={one.picture.pixels} shape={board.extent.value} tall={TALL} />
             </button>
           </li>
         ))}

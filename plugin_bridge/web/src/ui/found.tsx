@@ -5,8 +5,8 @@ import { IconButton } from "./controls";
 import { NoPixels, Pixels } from "./pixels";
 import { session } from "./session";
 
-/** CSS pixels of a photo in the strip. */
-const SIDE = 104;
+/** Height of a photo in the strip, CSS pixels. */
+const TALL = 68;
 
 export function FoundStrip() {
   const { finder, bench } = session;
@@ -51,11 +51,10 @@ function Photo({ photo, canRefer, canLay }: { photo: Found; canRefer: boolean; c
         type="button"
         class="thumb"
         aria-label={`${name}, ${like}: ${canRefer ? "add as second photo" : "open"}`}
-        data-tip={`${name}, ${width} \u00d7 ${height}`}
-        data-side="above"
+        title={`${name}, ${width} \u00d7 ${height}`}
         onClick={canRefer ? refer : open}
       >
-        {thumbnail ? <Pixels {...thumbnail.pixelExtent} pixels={thumbnail.pixels} side={SIDE} /> : <NoPixels />}
+        {thumbnail ? <Pixels {...thumbnail.pixelExtent} pixels={thumbnail.pixels} tall={TALL} /> : <NoPixels />}
       </button>
       <span class="row">
         <span class="quiet">{Math.round(score * 100)} %</span>

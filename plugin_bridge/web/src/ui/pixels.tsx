@@ -9,20 +9,22 @@ interface PixelsProps extends Extent {
   pixels: Uint8ClampedArray;
   /** The shape that it is shown in, where that isn't its own. */
   shape?: Extent;
-  /** CSS pixels of the longer side; left out: its styles say how large it is. */
+  /** CSS pixels of the longer side, or of the height; neither: its styles say how large it is. */
   side?: number;
+  tall?: number;
 }
 
 /**
  * Draws every pixel as the nearest one of the picture: good enough where it is reduced, and quick. What is smaller than its
  * place is drawn as it is, and smoothed by the browser.
  */
-function draw(canvas: HTMLCanvasElement, { width, height, pixels, shape = { width, height }, side }: PixelsProps): void {
-  const scale = side === undefined ? 1 : side / Math.max(shape.width, shape.height);
-  const [across, down] = side === undefined ? [width, height] : [shape.width * scale, shape.height * scale];
+function draw(canvas: HTMLCanvasElement, { width, height, pixels, shape = { width, height }, side, tall }: PixelsProps): void {
+  const sized = side !== undefined || tall !== undefined;
+  const scale = tall !== undefined ? tall / shape.height : (side ?? 1) / Math.max(shape.width, shape.height);
+  const [across, down] = sized ? [shape.width * scale, shape.height * scale] : [width, height];
   canvas.width = Math.max(1, Math.min(width, Math.round(across * devicePixelRatio)));
   canvas.height = Math.max(1, Math.min(height, Math.round(down * devicePixelRatio)));
-  if (side !== undefined) Object.assign(canvas.style, { width: `${Math.round(across)}px`, height: `${Math.round(down)}px` });
+  if (sized) Object.assign(canvas.style, { width: `${Math.round(across)}px`, height: `${Math.round(down)}px` });
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(canvas.width, canvas.height);
   for (let y = 0, to = 0; y < canvas.height; y++) {
@@ -37,8 +39,8 @@ function draw(canvas: HTMLCanvasElement, { width, height, pixels, shape = { widt
 
 export function Pixels(props: PixelsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { pixels, side, shape } = props;
-  useEffect(() => draw(canvas.current!, props), [pixels, side, shape?.width, shape?.height]);
+  const { pixels, side, tall, shape } = props;
+  useEffect(() => draw(canvas.current!, props), [pixels, side, tall, shape?.width, shape?.height]);
   return <canvas class="pixels" ref={canvas} aria-hidden="true" />;
 }
 
