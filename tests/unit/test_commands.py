@@ -102,7 +102,7 @@ def test_rotated_jpeg_comes_out_upright(tmp_path: Path, server: Words) -> None:
         (["--seed", "-1"], "--seed"),
         (["--grow", "7"], "--grow"),
         (["--out", "out.jpg"], "PNG"),
-        (["--reference", "x.png"], "--reference"),
+        (["--reference", "x.png"], "There is no file x.png"),
         (["--mask", "absent.png"], "There is no file"),
         (["--server", "127.0.0.1:1"], "No Layoutbrush server answers"),
     ],

@@ -176,7 +176,7 @@ class ScriptedDrafter:
 
 def scripted_backend(
     editor: ScriptedEditor | None = None,
-    references: bool = False,
+    references: bool = True,
     drafter: Drafter | None = None,
     library: Library | None = None,
 ) -> Backend:

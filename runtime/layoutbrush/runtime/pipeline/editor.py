@@ -24,7 +24,7 @@ from layoutbrush.runtime.pipeline.finish import bands, preview_layer
 from layoutbrush.runtime.pipeline.fusing import Strand, Weaving, plain_strand, strands
 from layoutbrush.runtime.pipeline.gaps import completed, filled_from, filled_outside, gap_of, mostly_unknown
 from layoutbrush.runtime.pipeline.mask import Mask, edit_mask
-from layoutbrush.runtime.pipeline.mixing import Part, split
+from layoutbrush.runtime.pipeline.mixing import Part, check_sources, split
 from layoutbrush.runtime.pipeline.region import choose_region
 from layoutbrush.runtime.pipeline.scene import Prepared, Scene, make_scene
 from layoutbrush.runtime.pipeline.segmenting import segment_photo
@@ -257,6 +257,7 @@ class Editor:
             raise OutOfRange("The seed is 0 to 2147483647.", "seed")
         if not 0 <= request.grow <= 1:
             raise OutOfRange("It is 0 to 1.", "grow")
+        check_sources(prepared, request)
 
     def _check_labels(self, labels: LabelMap, extent: Extent, name: str) -> None:
         if labels.shape != extent.shape:

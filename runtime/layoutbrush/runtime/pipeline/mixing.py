@@ -37,6 +37,33 @@ class Part:
     place: Bounds | None = None
 
 
+def check_sources(prepared: Prepared, request: EditRequest) -> None:
+    """Refuse sources that can't be.
+
+    Raises:
+        InvalidArgument: a source has no target or an empty one, a map of another size, or a reference that isn't there;
+            the field is named.
+    """
+    for number, source in enumerate(request.sources):
+        fields = f"sources[{number}]"
+        photo = _photo(prepared, request, source, fields)
+        for name, values, size in (
+            ("region", source.region, prepared.extent),
+            ("source_region", source.source_region, photo.extent),
+        ):
+            if values is not None and values.shape != size.shape:
+                found = Extent.of_shape(values.shape)
+                raise SizeMismatch(f"It is {found}, the photo is {size}.", f"{fields}.{name}")
+            if values is not None and not values.any():
+                raise InvalidArgument("The region is empty.", f"{fields}.{name}")
+        if source.region is None and source.label is None:
+            raise InvalidArgument("A source needs a label or a region to fill.", f"{fields}.label")
+        if source.region is None and not (request.edited == source.label).any():
+            raise InvalidArgument(f"The edited label map has no pixel of label {source.label}.", f"{fields}.label")
+        if source.place is not None and (not source.reference or source.place.empty):
+            raise InvalidArgument("A reference alone has a place, of at least one pixel.", f"{fields}.place")
+
+
 def split(prepared: Prepared, request: EditRequest, mask: Mask) -> list[Part]:
     """Return the parts of an edit, a partition of its mask; the photo's own, where there is one, comes first.
 
@@ -61,8 +88,6 @@ def _parts(prepared: Prepared, request: EditRequest, source: Source, mask: Mask,
     photo = _photo(prepared, request, source, fields)
     edited = request.edited[mask.bounds.slices]
     if not mask.pixels.any():
-        if source.region is None and not (request.edited == source.label).any():
-            raise InvalidArgument(f"The edited label map has no pixel of label {source.label}.", f"{fields}.label")
         return  # the mask, or a later source, leaves nothing of it: an edit may still do the rest
     if source.source_label is not None:
         wanted = {source.source_label: mask.pixels}
@@ -91,9 +116,6 @@ def _usable(photo: Prepared, request: EditRequest, source: Source, wanted: int, 
     """Where the photo may be drawn from."""
     usable = np.ones(photo.extent.shape, np.bool_) if wanted == UNKNOWN_LABEL else photo.layout == wanted
     if source.source_region is not None:
-        if source.source_region.shape != usable.shape:
-            found = Extent.of_shape(source.source_region.shape)
-            raise SizeMismatch(f"It is {found}, the photo is {photo.extent}.", f"{fields}.source_region")
         usable &= source.source_region
     if not source.reference and request.exclude is not None:
         usable &= ~request.exclude
