@@ -88,6 +88,16 @@ def test_a_moved_box_leaves_all_others_as_they_were(server: ServerThread) -> Non
         np.testing.assert_array_equal(new[same], old[same])
 
 
+def test_drafts_that_follow_others(server: ServerThread) -> None:
+    moved = [*BOXES[:3], dataclasses.replace(BOXES[3], x=50)]
+    old, new = draw(server, count=3), draw(server, moved, count=3, before=[BOXES])
+    assert [draft.picture for draft in new] == [draft.picture for draft in draw(server, moved, count=3)]  # the stand-in
+    assert all(a.picture != b.picture for a, b in zip(old, new, strict=True))
+    with pytest.raises(RemoteError) as refused:
+        draw(server, moved, before=[BOXES, [Box("unicorn", 0, 0, 1, 1)]])
+    assert refused.value.field == "before[1].boxes[0].label"
+
+
 def test_order_changes_who_is_in_front_not_how_they_look(server: ServerThread) -> None:
     (front,), (behind,) = draw(server), draw(server, [BOXES[2], BOXES[0], BOXES[1], BOXES[3]])
     trunk = (slice(20, 50), slice(10, 22))

@@ -293,6 +293,13 @@ def test_bad_boxes(victim: Any, box: dict[str, Any], field: str) -> None:
         ({"count": 65}, "INVALID_ARGUMENT", "count"),
         ({"seed": 1 << 31}, "INVALID_ARGUMENT", "seed"),
         ({"encoding": v1.ENCODING_JPEG}, "INVALID_ARGUMENT", "encoding"),
+        ({"before": [v1.BoxList(boxes=[v1.Box(label="sky", width=1, height=1)])] * 17}, "INVALID_ARGUMENT", "before"),
+        ({"before": [v1.BoxList()]}, "INVALID_ARGUMENT", "before[0].boxes"),
+        (
+            {"before": [v1.BoxList(boxes=[v1.Box(label="sky", width=NO_NUMBER, height=1)])]},
+            "INVALID_ARGUMENT",
+            "before[0].boxes[0].width",
+        ),
         ({"layout_extent": v1.Extent(width=64)}, "INVALID_ARGUMENT", "layout_extent"),
         ({"layout_extent": v1.Extent(width=16385, height=4)}, "INVALID_ARGUMENT", "layout_extent"),
         ({"layout_extent": v1.Extent(width=8192, height=8192), "count": 4}, "RESOURCE_EXHAUSTED", "layout_extent"),

@@ -101,6 +101,24 @@ def test_moving_a_box_in_the_file_keeps_all_looks(server: str, tmp_path: Path) -
     assert (again[40:48, 40:56] != before[40:48, 40:56]).any()
 
 
+def test_what_came_before(server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the stand-in nothing else changes anyway: that the files are read, sent, and named where they are wrong."""
+    (tmp_path / "old").mkdir()
+    old, new = boxes(tmp_path / "old"), boxes(tmp_path, [*OBJECTS[:3], {"label": "car", "bbox": [44, 52, 16, 8]}])
+    assert run(old, tmp_path / "before", server) == 0
+    assert run(new, tmp_path / "after", server, before=(old, old)) == 0
+    before, after = (pictures(tmp_path / name)["draft-0.png"] for name in ("before", "after"))
+    np.testing.assert_array_equal(after[:36], before[:36])
+    assert (after[52:60, 44:60] != before[52:60, 44:60]).any()
+    capsys.readouterr()
+    assert run(new, tmp_path / "x", server, before=(boxes(tmp_path / "old", width=65),)) == 1
+    assert capsys.readouterr().err.startswith("layoutbrush: --before: a file says another width")
+    assert (
+        run(new, tmp_path / "x", server, before=(boxes(tmp_path / "old", [{"label": "x", "bbox": [0, 0, 1, 1]}]),)) == 1
+    )
+    assert capsys.readouterr().err.startswith("layoutbrush: --before: objects[0].label: The label is none of")
+
+
 @pytest.mark.parametrize(
     ("objects", "values", "said"),
     [

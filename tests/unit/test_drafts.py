@@ -12,6 +12,7 @@ import pytest
 
 from layoutbrush.runtime.bundle import Bundle, write
 from layoutbrush.runtime.drafts import Box, Drafter, DraftRequest, find_drafter, label_map, open_drafter
+from layoutbrush.runtime.drafts.changes import change_weights, edited_boxes
 from layoutbrush.runtime.drafts.looks import latent_codes
 from layoutbrush.runtime.engines.stand_in import STAND_IN_DRAFTS, STAND_IN_MANIFEST, StandInEngine
 from layoutbrush.runtime.errors import Cancelled, DamagedBundle, NotFound, UnknownLabel
@@ -76,6 +77,74 @@ def test_codes_stay_what_they_are() -> None:
 
 
 KEPT = [-0.5352967, 0.9364169, 2.080652, -0.6424876]
+
+
+# Edits
+
+A, B, C = box("sky", 0, 0, 1, 0.5, 1), box("tree", 0.25, 0.25, 0.5, 1, 2), box("road", 0, 0.5, 1, 1, 3)
+MOVED = dataclasses.replace(B, left=0.5, right=0.75)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "edited"),
+    [
+        ((A, B, C), (A, B, C), set()),
+        ((A, B), (A, MOVED), {B, MOVED}),
+        ((A, B), (A, C, B), {C}),
+        ((A, B, C), (A, C), {B}),
+        ((A, B, C), (B, C, A), {A}),  # it lies in front now
+        ((A, A), (A,), {A}),
+        ((A,), (dataclasses.replace(A, look=9),), {A, dataclasses.replace(A, look=9)}),
+        ((A,), (dataclasses.replace(A, label="tree"),), {A, dataclasses.replace(A, label="tree")}),
+    ],
+)
+def test_which_boxes_were_edited(old: tuple[Box, ...], new: tuple[Box, ...], edited: set[Box]) -> None:
+    assert set(edited_boxes(old, new)) == edited
+    assert set(edited_boxes(new, old)) == edited or old[0] != new[0]
+
+
+def test_weights_are_whole_inside_and_nothing_beyond_the_margin() -> None:
+    weights = change_weights((A, B), (A, MOVED), 64)
+    assert (weights.shape, str(weights.dtype)) == ((64, 64, 1), "float32")
+    assert (weights[16:, 16:48] == 1).all()
+    assert weights[:12].max() == weights[:, :12].max() == weights[:, 52:].max() == 0
+    between = weights[40, 11:17, 0]
+    assert (np.diff(between) > 0).sum() >= 4  # a ramp, not a step
+    assert not change_weights((A, B), (A, B), 64).any()
+
+
+class Global:
+    """An engine that does what networks do at their worst: everything depends on all boxes and on all looks."""
+
+    name = note = "global"
+
+    def run(self, graph: str, inputs: Any, outputs: Any = ()) -> Any:
+        key = b"".join(np.ascontiguousarray(inputs[name]).tobytes() for name in ("labels", "boxes", "latents"))
+        noise = np.random.default_rng(list(key)).random((1, 3, 64, 64), np.float32)
+        return {"drafts": noise}
+
+
+def test_a_draft_that_follows_changes_only_where_it_was_edited() -> None:
+    drafter = Drafter(Global(), STAND_IN_DRAFTS)
+    (old,) = drafter.draft(DraftRequest((A, B)))
+    (anew,) = drafter.draft(DraftRequest((A, MOVED)))
+    (new,) = drafter.draft(DraftRequest((A, MOVED), before=((A, B),)))
+    assert (old != anew).all(axis=2).mean() > 0.9
+    np.testing.assert_array_equal(new[:12], old[:12])
+    np.testing.assert_array_equal(new[:, :12], old[:, :12])
+    np.testing.assert_array_equal(new[16:, 16:48], anew[16:, 16:48])
+    again = dataclasses.replace(A, look=5)  # the sky, too: the trees stay what they have become
+    (last,) = drafter.draft(DraftRequest((again, MOVED), before=((A, B), (A, B), (A, MOVED))))
+    np.testing.assert_array_equal(last[36:], new[36:])
+    assert (last[:32] != new[:32]).any(axis=2).mean() > 0.9
+    (same,) = drafter.draft(DraftRequest((A, B), before=((A, B),)))
+    np.testing.assert_array_equal(same, old)
+
+
+def test_unknown_names_before() -> None:
+    with pytest.raises(UnknownLabel) as refused:
+        next(open_drafter("stand-in").draft(DraftRequest((A,), before=((A,), (box("unicorn", 0, 0, 1, 1),)))))
+    assert refused.value.field == "before[1].boxes[0].label"
 
 
 # Drafters

@@ -48,6 +48,7 @@ class DraftOptions(TypedDict, total=False):
     seed: int
     layout_size: tuple[int, int] | None
     png: bool
+    before: Sequence[Sequence[Box]]
 
 
 class AbstractClient(ABC):

@@ -46,6 +46,8 @@ class DraftRequest:
     """Width and height of the label maps; None = those of the drafts."""
     png: bool = False
     """Pictures come as PNG."""
+    before: Sequence[Sequence[Box]] = ()
+    """Layouts whose drafts came before, oldest first, at most 16: drafts then change only where boxes were edited."""
 
     def message(self) -> v1.GenerateDraftsRequest:
         """The request as a message.
@@ -56,6 +58,7 @@ class DraftRequest:
         request = v1.GenerateDraftsRequest(
             extent=v1.Extent(width=self.width, height=self.height),
             boxes=[box.message() for box in self.boxes],
+            before=[v1.BoxList(boxes=[box.message() for box in boxes]) for boxes in self.before],
             count=self.count,
             seed=self.seed,
             encoding=v1.ENCODING_PNG if self.png else v1.ENCODING_RAW,

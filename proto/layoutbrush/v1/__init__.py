@@ -60,6 +60,7 @@ from layoutbrush.v1.documents_pb2 import (
 )
 from layoutbrush.v1.drafts_pb2 import (
     Box,
+    BoxList,
     Draft,
     GenerateDraftsRequest,
     GenerateDraftsResponse,
@@ -118,6 +119,7 @@ from layoutbrush.v1.service_pb2_grpc import (
 __all__ = [
     "Bounds",
     "Box",
+    "BoxList",
     "BundleInfo",
     "CHANNEL_ORDER_BGR",
     "CHANNEL_ORDER_BGRA",

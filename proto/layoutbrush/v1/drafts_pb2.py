@@ -26,7 +26,7 @@ from layoutbrush.v1 import layers_pb2 as layoutbrush_dot_v1_dot_layers__pb2
 from layoutbrush.v1 import progress_pb2 as layoutbrush_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1blayoutbrush/v1/drafts.proto\x12\x0elayoutbrush.v1\x1a\x1blayoutbrush/v1/layers.proto\x1a\x1dlayoutbrush/v1/progress.proto\"\xdb\x01\n\x15GenerateDraftsRequest\x12&\n\x06\x65xtent\x18\x01 \x01(\x0b\x32\x16.layoutbrush.v1.Extent\x12\"\n\x05\x62oxes\x18\x02 \x03(\x0b\x32\x13.layoutbrush.v1.Box\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\r\x12*\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x18.layoutbrush.v1.Encoding\x12-\n\rlayout_extent\x18\x06 \x01(\x0b\x32\x16.layoutbrush.v1.Extent\"e\n\x03\x42ox\x12\r\n\x05label\x18\x01 \x01(\t\x12\t\n\x01x\x18\x02 \x01(\x02\x12\t\n\x01y\x18\x03 \x01(\x02\x12\r\n\x05width\x18\x04 \x01(\x02\x12\x0e\n\x06height\x18\x05 \x01(\x02\x12\x11\n\x04look\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x07\n\x05_look\"h\n\x05\x44raft\x12\r\n\x05index\x18\x01 \x01(\r\x12&\n\x07picture\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12(\n\tlabel_map\x18\x03 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\"\xce\x01\n\x16GenerateDraftsResponse\x12(\n\x06queued\x18\x01 \x01(\x0b\x32\x16.layoutbrush.v1.QueuedH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.layoutbrush.v1.ProgressH\x00\x12&\n\x05\x64raft\x18\x03 \x01(\x0b\x32\x15.layoutbrush.v1.DraftH\x00\x12+\n\x05\x63hunk\x18\x04 \x01(\x0b\x32\x1a.layoutbrush.v1.LayerChunkH\x00\x42\x07\n\x05\x65ventb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1blayoutbrush/v1/drafts.proto\x12\x0elayoutbrush.v1\x1a\x1blayoutbrush/v1/layers.proto\x1a\x1dlayoutbrush/v1/progress.proto\"\x84\x02\n\x15GenerateDraftsRequest\x12&\n\x06\x65xtent\x18\x01 \x01(\x0b\x32\x16.layoutbrush.v1.Extent\x12\"\n\x05\x62oxes\x18\x02 \x03(\x0b\x32\x13.layoutbrush.v1.Box\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\r\x12*\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x18.layoutbrush.v1.Encoding\x12-\n\rlayout_extent\x18\x06 \x01(\x0b\x32\x16.layoutbrush.v1.Extent\x12\'\n\x06\x62\x65\x66ore\x18\x07 \x03(\x0b\x32\x17.layoutbrush.v1.BoxList\"-\n\x07\x42oxList\x12\"\n\x05\x62oxes\x18\x01 \x03(\x0b\x32\x13.layoutbrush.v1.Box\"e\n\x03\x42ox\x12\r\n\x05label\x18\x01 \x01(\t\x12\t\n\x01x\x18\x02 \x01(\x02\x12\t\n\x01y\x18\x03 \x01(\x02\x12\r\n\x05width\x18\x04 \x01(\x02\x12\x0e\n\x06height\x18\x05 \x01(\x02\x12\x11\n\x04look\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x07\n\x05_look\"h\n\x05\x44raft\x12\r\n\x05index\x18\x01 \x01(\r\x12&\n\x07picture\x18\x02 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\x12(\n\tlabel_map\x18\x03 \x01(\x0b\x32\x15.layoutbrush.v1.Layer\"\xce\x01\n\x16GenerateDraftsResponse\x12(\n\x06queued\x18\x01 \x01(\x0b\x32\x16.layoutbrush.v1.QueuedH\x00\x12,\n\x08progress\x18\x02 \x01(\x0b\x32\x18.layoutbrush.v1.ProgressH\x00\x12&\n\x05\x64raft\x18\x03 \x01(\x0b\x32\x15.layoutbrush.v1.DraftH\x00\x12+\n\x05\x63hunk\x18\x04 \x01(\x0b\x32\x1a.layoutbrush.v1.LayerChunkH\x00\x42\x07\n\x05\x65ventb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +34,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'layoutbrush.v1.drafts_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GENERATEDRAFTSREQUEST']._serialized_start=108
-  _globals['_GENERATEDRAFTSREQUEST']._serialized_end=327
-  _globals['_BOX']._serialized_start=329
-  _globals['_BOX']._serialized_end=430
-  _globals['_DRAFT']._serialized_start=432
-  _globals['_DRAFT']._serialized_end=536
-  _globals['_GENERATEDRAFTSRESPONSE']._serialized_start=539
-  _globals['_GENERATEDRAFTSRESPONSE']._serialized_end=745
+  _globals['_GENERATEDRAFTSREQUEST']._serialized_end=368
+  _globals['_BOXLIST']._serialized_start=370
+  _globals['_BOXLIST']._serialized_end=415
+  _globals['_BOX']._serialized_start=417
+  _globals['_BOX']._serialized_end=518
+  _globals['_DRAFT']._serialized_start=520
+  _globals['_DRAFT']._serialized_end=624
+  _globals['_GENERATEDRAFTSRESPONSE']._serialized_start=627
+  _globals['_GENERATEDRAFTSRESPONSE']._serialized_end=833
 # @@protoc_insertion_point(module_scope)

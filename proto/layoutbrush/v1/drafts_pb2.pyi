@@ -9,20 +9,28 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GenerateDraftsRequest(_message.Message):
-    __slots__ = ("extent", "boxes", "count", "seed", "encoding", "layout_extent")
+    __slots__ = ("extent", "boxes", "count", "seed", "encoding", "layout_extent", "before")
     EXTENT_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_EXTENT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
     extent: _layers_pb2.Extent
     boxes: _containers.RepeatedCompositeFieldContainer[Box]
     count: int
     seed: int
     encoding: _layers_pb2.Encoding
     layout_extent: _layers_pb2.Extent
-    def __init__(self, extent: _Optional[_Union[_layers_pb2.Extent, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., count: _Optional[int] = ..., seed: _Optional[int] = ..., encoding: _Optional[_Union[_layers_pb2.Encoding, str]] = ..., layout_extent: _Optional[_Union[_layers_pb2.Extent, _Mapping]] = ...) -> None: ...
+    before: _containers.RepeatedCompositeFieldContainer[BoxList]
+    def __init__(self, extent: _Optional[_Union[_layers_pb2.Extent, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., count: _Optional[int] = ..., seed: _Optional[int] = ..., encoding: _Optional[_Union[_layers_pb2.Encoding, str]] = ..., layout_extent: _Optional[_Union[_layers_pb2.Extent, _Mapping]] = ..., before: _Optional[_Iterable[_Union[BoxList, _Mapping]]] = ...) -> None: ...
+
+class BoxList(_message.Message):
+    __slots__ = ("boxes",)
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    boxes: _containers.RepeatedCompositeFieldContainer[Box]
+    def __init__(self, boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("label", "x", "y", "width", "height", "look")

@@ -9,7 +9,7 @@ boxes.json says what stands where, in the order in which it is drawn (what comes
 
 Writes drafts/draft-0.png and so on, and for each its label map, drafts/layouts/draft-0.png: the boxes as label ids,
 255 = unknown where there is none. Move a box and keep its `look` (or its place in the list): the object looks the same,
-and so do all others. Another --seed, other pictures.
+and so do all others. With --before and the file as it was, nothing else changes at all. Another --seed, other pictures.
 
 From a draft to a photo:
 
@@ -53,6 +53,10 @@ class Config:
     seed: int = 0
     """The same seed and boxes give the same drafts."""
 
+    before: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    """A file of boxes as it was before it was edited, oldest first; may be given several times. Each draft is then the
+    one that it was, changed only around the boxes that were edited."""
+
     size: str = ""
     """WIDTHxHEIGHT of the files in pixels; left out: that of the boxes' file. Networks draw drafts at 64 x 64 or so,
     and they are enlarged; label maps are drawn at this size, with sharp outlines."""
@@ -93,7 +97,8 @@ def _draft(config: Config) -> int:
         check_output(config.sheet)
     file = read_boxes(config.boxes)
     width, height = _size(config, file)
-    order = Order(file, config.count, config.seed, width, height)
+    before = tuple(read_boxes(path) for path in config.before)
+    order = Order(file, config.count, config.seed, width, height, before)
     choice = rendering.ServerChoice(config.server, config.bundle, config.threads, config.drafts)
     digits, drawn = len(str(config.count - 1)), list[Drawn]()
     with rendering.progress_bar(config.boxes.name) as shown, rendering.connected(choice) as client:

@@ -22,7 +22,7 @@ _SHEET_SIDE = 192
 
 @dataclass(frozen=True)
 class Order:
-    """`width`, `height`: of the pictures and label maps that are wanted.
+    """`width`, `height`: of the pictures and label maps that are wanted. `before`: what came before, oldest first.
 
     Raises:
         Problem: a number is out of range.
@@ -33,8 +33,11 @@ class Order:
     seed: int
     width: int
     height: int
+    before: tuple[BoxFile, ...] = ()
 
     def __post_init__(self) -> None:
+        if any((old.width, old.height) != (self.file.width, self.file.height) for old in self.before):
+            raise Problem("--before: a file says another width and height than the boxes' own.")
         if not 1 <= self.count <= 64:
             raise Problem("--count is 1 to 64.")
         if not 0 <= self.seed < 1 << 31:
@@ -57,9 +60,11 @@ def draw(client: Client, order: Order, name: str, heard: Callable[[Queued | Prog
         Problem: the server's answer, its field as the command line or the file calls it.
     """
     file, size = order.file, (order.width, order.height)
-    options = {"count": order.count, "seed": order.seed, "layout_size": size}
+    before = [old.boxes for old in order.before]
     try:
-        for event in client.draft(file.boxes, file.width, file.height, **options):  # type: ignore[arg-type]
+        for event in client.draft(
+            file.boxes, file.width, file.height, count=order.count, seed=order.seed, layout_size=size, before=before
+        ):
             if not isinstance(event, Draft):
                 heard(event)
                 continue
@@ -68,6 +73,9 @@ def draw(client: Client, order: Order, name: str, heard: Callable[[Queued | Prog
             layout = array_of(event.label_map)[..., 0]
             yield Drawn(event.index, enlarged(array_of(event.picture), size), layout)
     except RemoteError as error:
+        if error.field.startswith("before"):
+            place = place_in_file(error.field.partition(".")[2])
+            raise Problem(f"--before: {place}{': ' if place else ''}{error.message}") from None
         if error.field in _FLAGS:
             raise Problem(f"{_FLAGS[error.field]}: {error.message}") from None
         if error.field:

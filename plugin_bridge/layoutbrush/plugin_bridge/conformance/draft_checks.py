@@ -127,6 +127,25 @@ def _fields(box: v1.Box) -> dict[str, Any]:
     return {name: getattr(box, name) for name in ("label", "x", "y", "width", "height")}
 
 
+@check("draft_edits", "A draft that follows another one changes around the boxes that were edited, and nowhere else")
+def _edits(bench: Bench) -> None:
+    old = _boxes(bench)
+    new = [old[0], v1.Box(look=old[1].look, **{**_fields(old[1]), "x": 24})]
+    (before,), (after,) = (
+        _draw(bench, boxes, seed=2, before=given).pictures()
+        for boxes, given in ((old, ()), (new, [v1.BoxList(boxes=old)]))
+    )
+    side = before.shape[0]
+    edited = np.zeros((side, side), bool)
+    reach = -(-side // 16)
+    edited[max(0, side // 4 - reach) : 3 * side // 4 + reach, max(0, side // 8 - reach) : 5 * side // 8 + reach] = True
+    expect(np.array_equal(before[~edited], after[~edited]), "A pixel far from the moved box changed.")
+    expect(not np.array_equal(before, after), "Nothing changed.")
+    refusal(_order(bench, new, before=[v1.BoxList(boxes=old)] * 17), "17 layouts before", _BAD)
+    error = refusal(_order(bench, new, before=[v1.BoxList()]), "A layout before without boxes", _BAD)
+    expect(error.field.startswith("before[0]"), f"A layout before without boxes: the field is {error.field!r}.")
+
+
 @check("draft_label_maps", "Label maps come at the size that is asked for, with the boxes' edges where they belong")
 def _label_maps(bench: Bench) -> None:
     _offered(bench)

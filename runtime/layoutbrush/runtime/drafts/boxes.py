@@ -30,11 +30,21 @@ class Box:
 
 @dataclass(frozen=True)
 class DraftRequest:
-    """`boxes`: in the order in which they are drawn, so that later ones lie over earlier ones. `count`: drafts."""
+    """`boxes`: in the order in which they are drawn, so that later ones lie over earlier ones. `count`: drafts.
+
+    `before`: layouts whose drafts came before, oldest first; each draft then changes only where they were edited.
+    """
 
     boxes: tuple[Box, ...]
     count: int = 1
     seed: int = 0
+    before: tuple[tuple[Box, ...], ...] = ()
+
+    @property
+    def layouts(self) -> tuple[tuple[Box, ...], ...]:
+        """All layouts, oldest first, `boxes` last; one that is the same as its predecessor is left out."""
+        layouts = (*self.before, self.boxes)
+        return tuple(layout for layout, next_ in zip(layouts, (*layouts[1:], None), strict=True) if layout != next_)
 
 
 def label_map(boxes: Sequence[Box], ids: Mapping[str, int], extent: Extent) -> NDArray[np.uint8]:

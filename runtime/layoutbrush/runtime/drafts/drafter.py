@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime.bundle import Bundle
-from layoutbrush.runtime.drafts.boxes import DraftRequest
+from layoutbrush.runtime.drafts.boxes import Box, DraftRequest
+from layoutbrush.runtime.drafts.changes import blended, change_weights
 from layoutbrush.runtime.drafts.looks import latent_codes
 from layoutbrush.runtime.engines import Engine, open_engine
 from layoutbrush.runtime.engines.stand_in import STAND_IN, STAND_IN_DRAFTS, StandInEngine
@@ -49,28 +51,42 @@ class Drafter:
 
         Each draft is a run of its own: it is there as soon as it can be, its bytes cannot depend on how many follow,
         and on a CPU a batch of eight saved no more than an eighth of the time (the graph's small maps keep one core
-        busy, whatever their number).
+        busy, whatever their number). Layouts that came before are drawn again, one run each: the request alone decides
+        what a draft was.
 
         Raises:
-            UnknownLabel: `boxes[i].label` isn't one of `labels`.
-            Cancelled: `cancelled()` turned True between two drafts.
+            UnknownLabel: `boxes[i].label`, or `before[j].boxes[i].label`, isn't one of `labels`.
+            Cancelled: `cancelled()` turned True between two runs.
         """
-        for index, box in enumerate(request.boxes):
-            if box.label not in self._ids:
-                raise UnknownLabel(f"It is none of {', '.join(self.labels)}.", f"boxes[{index}].label")
-        labels = np.array([self._ids[box.label] for box in request.boxes], np.int32)
-        boxes = np.array([(box.left, box.top, box.right, box.bottom) for box in request.boxes], np.float32)
-        looks = [box.look for box in request.boxes]
+        for index, layout in enumerate(request.before):
+            self._check(layout, f"before[{index}].boxes")
+        self._check(request.boxes, "boxes")
+        layouts = request.layouts
+        edits = [change_weights(old, new, self.size) for old, new in pairwise(layouts)]
         for number in range(request.count):
-            if cancelled():
-                raise Cancelled
-            inputs = {
-                "labels": labels,
-                "boxes": boxes,
-                "latents": latent_codes(request.seed, number, looks, self._code),
-            }
-            planes = self.engine.run(GRAPH, inputs, (_OUTPUT,))[_OUTPUT][0]
-            yield np.rint(np.clip(planes, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(1, 2, 0)
+            picture = self._draw(layouts[0], request.seed, number, cancelled)
+            for layout, weights in zip(layouts[1:], edits, strict=True):
+                picture = blended(picture, self._draw(layout, request.seed, number, cancelled), weights)
+            yield picture
+
+    def _draw(self, layout: Sequence[Box], seed: int, number: int, cancelled: Callable[[], bool]) -> NDArray[np.uint8]:
+        """One draft of one layout, made anew."""
+        if cancelled():
+            raise Cancelled
+        codes = latent_codes(seed, number, [box.look for box in layout], self._code)
+        inputs = {
+            "labels": np.array([self._ids[box.label] for box in layout], np.int32),
+            "boxes": np.array([(box.left, box.top, box.right, box.bottom) for box in layout], np.float32),
+            "latents": codes,
+        }
+        planes = self.engine.run(GRAPH, inputs, (_OUTPUT,))[_OUTPUT][0]
+        pixels: NDArray[np.uint8] = np.rint(np.clip(planes, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(1, 2, 0)
+        return pixels
+
+    def _check(self, layout: Sequence[Box], field: str) -> None:
+        for index, box in enumerate(layout):
+            if box.label not in self._ids:
+                raise UnknownLabel(f"It is none of {', '.join(self.labels)}.", f"{field}[{index}].label")
 
 
 def open_drafter(bundle: str = "drafts", threads: int = 0) -> Drafter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from layoutbrush import v1
@@ -14,6 +14,7 @@ from layoutbrush.runtime.layers import Encoding
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.service.read import MAX_SEED, outgoing_encoding
 
+MAX_BEFORE = 16
 _ROUNDING = 1e-6
 """Share of the extent by which a box may reach beyond it: left edge and width are rounded apart, to float32."""
 
@@ -37,16 +38,29 @@ def draft_order(message: v1.GenerateDraftsRequest, limits: Limits, labels: Colle
     extent = Extent(message.extent.width, message.extent.height)
     if not (extent.shorter >= 1 and extent.longer <= limits.max_side):
         raise OutOfRange(f"The extent is 1 to {limits.max_side} pixels a side.", "extent")
-    if not 1 <= len(message.boxes) <= limits.max_boxes:
-        raise OutOfRange(f"There are 1 to {limits.max_boxes} boxes.", "boxes")
     if message.count > limits.max_boxes:
         raise OutOfRange(f"At most {limits.max_boxes} drafts are made at once.", "count")
     if message.seed > MAX_SEED:
         raise OutOfRange(f"A seed is 0 to {MAX_SEED}.", "seed")
     encoding = outgoing_encoding(message.encoding, "encoding")
     count = max(1, message.count)
-    boxes = [_box(box, extent, index, labels) for index, box in enumerate(message.boxes)]
-    return DraftOrder(DraftRequest(tuple(boxes), count, message.seed), _layout(message, limits, count), encoding)
+    if len(message.before) > MAX_BEFORE:
+        raise OutOfRange(f"At most {MAX_BEFORE} layouts come before.", "before")
+    before = [
+        _boxes(layout.boxes, extent, f"before[{index}].boxes", limits, labels)
+        for index, layout in enumerate(message.before)
+    ]
+    boxes = _boxes(message.boxes, extent, "boxes", limits, labels)
+    request = DraftRequest(boxes, count, message.seed, tuple(before))
+    return DraftOrder(request, _layout(message, limits, count), encoding)
+
+
+def _boxes(
+    boxes: Sequence[v1.Box], extent: Extent, field: str, limits: Limits, labels: Collection[str]
+) -> tuple[Box, ...]:
+    if not 1 <= len(boxes) <= limits.max_boxes:
+        raise OutOfRange(f"There are 1 to {limits.max_boxes} boxes.", field)
+    return tuple(_box(box, extent, index, f"{field}[{index}]", labels) for index, box in enumerate(boxes))
 
 
 def _layout(message: v1.GenerateDraftsRequest, limits: Limits, count: int) -> Extent | None:
@@ -63,8 +77,7 @@ def _layout(message: v1.GenerateDraftsRequest, limits: Limits, count: int) -> Ex
     return layout
 
 
-def _box(box: v1.Box, extent: Extent, index: int, labels: Collection[str]) -> Box:
-    field = f"boxes[{index}]"
+def _box(box: v1.Box, extent: Extent, index: int, field: str, labels: Collection[str]) -> Box:
     if not box.label:
         raise InvalidArgument("The box has no label.", f"{field}.label")
     if labels and box.label not in labels:

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file layoutbrush/v1/drafts.proto.
  */
 export const file_layoutbrush_v1_drafts: GenFile = /*@__PURE__*/
-  fileDesc("ChtsYXlvdXRicnVzaC92MS9kcmFmdHMucHJvdG8SDmxheW91dGJydXNoLnYxItsBChVHZW5lcmF0ZURyYWZ0c1JlcXVlc3QSJgoGZXh0ZW50GAEgASgLMhYubGF5b3V0YnJ1c2gudjEuRXh0ZW50EiIKBWJveGVzGAIgAygLMhMubGF5b3V0YnJ1c2gudjEuQm94Eg0KBWNvdW50GAMgASgNEgwKBHNlZWQYBCABKA0SKgoIZW5jb2RpbmcYBSABKA4yGC5sYXlvdXRicnVzaC52MS5FbmNvZGluZxItCg1sYXlvdXRfZXh0ZW50GAYgASgLMhYubGF5b3V0YnJ1c2gudjEuRXh0ZW50ImUKA0JveBINCgVsYWJlbBgBIAEoCRIJCgF4GAIgASgCEgkKAXkYAyABKAISDQoFd2lkdGgYBCABKAISDgoGaGVpZ2h0GAUgASgCEhEKBGxvb2sYBiABKA1IAIgBAUIHCgVfbG9vayJoCgVEcmFmdBINCgVpbmRleBgBIAEoDRImCgdwaWN0dXJlGAIgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXISKAoJbGFiZWxfbWFwGAMgASgLMhUubGF5b3V0YnJ1c2gudjEuTGF5ZXIizgEKFkdlbmVyYXRlRHJhZnRzUmVzcG9uc2USKAoGcXVldWVkGAEgASgLMhYubGF5b3V0YnJ1c2gudjEuUXVldWVkSAASLAoIcHJvZ3Jlc3MYAiABKAsyGC5sYXlvdXRicnVzaC52MS5Qcm9ncmVzc0gAEiYKBWRyYWZ0GAMgASgLMhUubGF5b3V0YnJ1c2gudjEuRHJhZnRIABIrCgVjaHVuaxgEIAEoCzIaLmxheW91dGJydXNoLnYxLkxheWVyQ2h1bmtIAEIHCgVldmVudGIGcHJvdG8z", [file_layoutbrush_v1_layers, file_layoutbrush_v1_progress]);
+  fileDesc("ChtsYXlvdXRicnVzaC92MS9kcmFmdHMucHJvdG8SDmxheW91dGJydXNoLnYxIoQCChVHZW5lcmF0ZURyYWZ0c1JlcXVlc3QSJgoGZXh0ZW50GAEgASgLMhYubGF5b3V0YnJ1c2gudjEuRXh0ZW50EiIKBWJveGVzGAIgAygLMhMubGF5b3V0YnJ1c2gudjEuQm94Eg0KBWNvdW50GAMgASgNEgwKBHNlZWQYBCABKA0SKgoIZW5jb2RpbmcYBSABKA4yGC5sYXlvdXRicnVzaC52MS5FbmNvZGluZxItCg1sYXlvdXRfZXh0ZW50GAYgASgLMhYubGF5b3V0YnJ1c2gudjEuRXh0ZW50EicKBmJlZm9yZRgHIAMoCzIXLmxheW91dGJydXNoLnYxLkJveExpc3QiLQoHQm94TGlzdBIiCgVib3hlcxgBIAMoCzITLmxheW91dGJydXNoLnYxLkJveCJlCgNCb3gSDQoFbGFiZWwYASABKAkSCQoBeBgCIAEoAhIJCgF5GAMgASgCEg0KBXdpZHRoGAQgASgCEg4KBmhlaWdodBgFIAEoAhIRCgRsb29rGAYgASgNSACIAQFCBwoFX2xvb2siaAoFRHJhZnQSDQoFaW5kZXgYASABKA0SJgoHcGljdHVyZRgCIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyEigKCWxhYmVsX21hcBgDIAEoCzIVLmxheW91dGJydXNoLnYxLkxheWVyIs4BChZHZW5lcmF0ZURyYWZ0c1Jlc3BvbnNlEigKBnF1ZXVlZBgBIAEoCzIWLmxheW91dGJydXNoLnYxLlF1ZXVlZEgAEiwKCHByb2dyZXNzGAIgASgLMhgubGF5b3V0YnJ1c2gudjEuUHJvZ3Jlc3NIABImCgVkcmFmdBgDIAEoCzIVLmxheW91dGJydXNoLnYxLkRyYWZ0SAASKwoFY2h1bmsYBCABKAsyGi5sYXlvdXRicnVzaC52MS5MYXllckNodW5rSABCBwoFZXZlbnRiBnByb3RvMw", [file_layoutbrush_v1_layers, file_layoutbrush_v1_progress]);
 
 /**
  * @generated from message layoutbrush.v1.GenerateDraftsRequest
@@ -65,6 +65,16 @@ export type GenerateDraftsRequest = Message<"layoutbrush.v1.GenerateDraftsReques
    * @generated from field: layoutbrush.v1.Extent layout_extent = 6;
    */
   layoutExtent?: Extent | undefined;
+
+  /**
+   * Layouts whose drafts came before, oldest first, at most 16; extent, count and seed are those of this request. Each
+   * draft is then the one before, changed where boxes were added, taken away, moved or altered, or changed places in the
+   * list, and up to a sixteenth of its side around them; everywhere else it stays the same to the last bit. Left out: each
+   * draft is made anew, and a moved box changes a little of everything.
+   *
+   * @generated from field: repeated layoutbrush.v1.BoxList before = 7;
+   */
+  before: BoxList[];
 };
 
 /**
@@ -73,6 +83,27 @@ export type GenerateDraftsRequest = Message<"layoutbrush.v1.GenerateDraftsReques
  */
 export const GenerateDraftsRequestSchema: GenMessage<GenerateDraftsRequest> = /*@__PURE__*/
   messageDesc(file_layoutbrush_v1_drafts, 0);
+
+/**
+ * One layout.
+ *
+ * @generated from message layoutbrush.v1.BoxList
+ */
+export type BoxList = Message<"layoutbrush.v1.BoxList"> & {
+  /**
+   * 1 to 64 boxes, as in GenerateDraftsRequest.
+   *
+   * @generated from field: repeated layoutbrush.v1.Box boxes = 1;
+   */
+  boxes: Box[];
+};
+
+/**
+ * Describes the message layoutbrush.v1.BoxList.
+ * Use `create(BoxListSchema)` to create a new message.
+ */
+export const BoxListSchema: GenMessage<BoxList> = /*@__PURE__*/
+  messageDesc(file_layoutbrush_v1_drafts, 1);
 
 /**
  * One object.
@@ -129,7 +160,7 @@ export type Box = Message<"layoutbrush.v1.Box"> & {
  * Use `create(BoxSchema)` to create a new message.
  */
 export const BoxSchema: GenMessage<Box> = /*@__PURE__*/
-  messageDesc(file_layoutbrush_v1_drafts, 1);
+  messageDesc(file_layoutbrush_v1_drafts, 2);
 
 /**
  * One finished draft.
@@ -165,7 +196,7 @@ export type Draft = Message<"layoutbrush.v1.Draft"> & {
  * Use `create(DraftSchema)` to create a new message.
  */
 export const DraftSchema: GenMessage<Draft> = /*@__PURE__*/
-  messageDesc(file_layoutbrush_v1_drafts, 2);
+  messageDesc(file_layoutbrush_v1_drafts, 3);
 
 /**
  * @generated from message layoutbrush.v1.GenerateDraftsResponse
@@ -206,5 +237,5 @@ export type GenerateDraftsResponse = Message<"layoutbrush.v1.GenerateDraftsRespo
  * Use `create(GenerateDraftsResponseSchema)` to create a new message.
  */
 export const GenerateDraftsResponseSchema: GenMessage<GenerateDraftsResponse> = /*@__PURE__*/
-  messageDesc(file_layoutbrush_v1_drafts, 3);
+  messageDesc(file_layoutbrush_v1_drafts, 4);
 
