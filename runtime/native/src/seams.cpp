@@ -1,5 +1,6 @@
 // Which network pixel's offset each photo pixel follows, so that seams run where they don't show; then the pixels.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -16,8 +17,43 @@ constexpr int kDirections[4][2] = {{0, -1}, {0, 1}, {-1, 0}, {1, 0}};
 // A pixel's own cell is looked at first, then those around it, the nearer ones first.
 constexpr int kAround[9][2] = {{0, 0}, {0, -1}, {0, 1}, {-1, 0}, {1, 0}, {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 
+// When each cell's pixels were changed last: what lies around them needs to be looked at again, the rest does not. Sweeps
+// of one kind come every kKinds sweeps.
+constexpr int kKinds = 10;
+
+struct Changes {
+  const LbBand& b;
+  int64_t first, count;  // rows of cells that the band touches
+  std::vector<std::atomic<int32_t>> last;
+  std::vector<uint8_t> active;
+  int32_t now = kKinds;
+
+  explicit Changes(const LbBand& band)
+      : b(band), first(band.row_cells[0]), count(band.row_cells[band.height - 1] - first + 1),
+        last(count * band.cells_wide), active(count * band.cells_wide) {}
+
+  int64_t at(int64_t y, int64_t x) const { return (b.row_cells[y] - first) * b.cells_wide + b.column_cells[x]; }
+  void mark(int64_t y, int64_t x) { last[at(y, x)].store(now, std::memory_order_relaxed); }
+  bool near(int64_t y, int64_t x) const { return active[at(y, x)]; }
+
+  // Begins the next sweep.
+  void next(int threads) {
+    parallel_for(count, threads, [&](int64_t y) {
+      for (int64_t x = 0; x < b.cells_wide; ++x) {
+        bool any = false;
+        for (int64_t ny = std::max<int64_t>(0, y - 1); ny < std::min(count, y + 2); ++ny)
+          for (int64_t nx = std::max<int64_t>(0, x - 1); nx < std::min(b.cells_wide, x + 2); ++nx)
+            any = any || last[ny * b.cells_wide + nx].load(std::memory_order_relaxed) >= now - kKinds;
+        active[y * b.cells_wide + x] = any;
+      }
+    });
+    ++now;
+  }
+};
+
 struct Rows {
   const LbBand& b;
+  Changes& changes;
 
   int64_t at(int64_t y, int64_t x) const { return y * b.width + x; }
 
@@ -27,7 +63,9 @@ struct Rows {
     return ky * b.key_width + kx;
   }
 
-  bool same(int32_t a, int32_t o) const { return b.down[a] == b.down[o] && b.right[a] == b.right[o]; }
+  int64_t own(int64_t y, int64_t x) const { return b.row_cells[y] * b.cells_wide + b.column_cells[x]; }
+
+  bool same(int64_t a, int64_t o) const { return a == o || (b.down[a] == b.down[o] && b.right[a] == b.right[o]); }
 
   int32_t between(int64_t y, int64_t x, int32_t a, int32_t o) const {
     const uint8_t *p = b.key + 3 * key(y, x, a), *q = b.key + 3 * key(y, x, o);
@@ -86,7 +124,7 @@ struct Rows {
   }
 
   bool may(int64_t y, int64_t x, int32_t cell, int32_t now) const {
-    const int64_t cy = cell / b.cells_wide, cx = cell % b.cells_wide;
+    const int32_t wide = static_cast<int32_t>(b.cells_wide), cy = cell / wide, cx = cell - cy * wide;
     if (std::abs(cy - b.row_cells[y]) > b.reach || std::abs(cx - b.column_cells[x]) > b.reach) return false;
     const uint8_t label = b.labels[at(y, x)];
     return b.cell_labels[cell] == label || b.cell_labels[now] != label;
@@ -95,7 +133,7 @@ struct Rows {
   void sweep(int64_t y, int parity) const {
     for (int64_t x = 1 + ((y + 1 + parity) & 1); x < b.width - 1; x += 2) {
       const int64_t p = at(y, x);
-      if (b.state[p] != 1) continue;
+      if (b.state[p] != 1 || !changes.near(y, x)) continue;
       int32_t now = b.choice[p];
       int64_t cost = -1;
       for (const auto& way : kDirections) {
@@ -105,50 +143,49 @@ struct Rows {
         const int64_t instead = energy(y, x, other);
         if (instead < cost) now = other, cost = instead;
       }
-      b.choice[p] = now;
+      if (now != b.choice[p]) b.choice[p] = now, changes.mark(y, x);
     }
   }
 
   int32_t taken_over(int64_t y, int64_t x, int64_t down, int64_t right) const {
     const int32_t now = b.choice[at(y, x)], other = b.choice[at(y + down, x + right)];
-    return other >= 0 && !same(other, now) && may(y, x, other, now) ? other : now;
+    return other != now && other >= 0 && !same(other, now) && may(y, x, other, now) ? other : now;
   }
 
   // A straight seam of several pixels moves as a whole or not at all: pixels low..high of a row (or a column, where
-  // `upright`) take over the offsets of those beside them, one step to the side.
-  void shift(int64_t low, int64_t high, int64_t line, bool upright, int step) const {
+  // `upright`) take over the offsets of those beside them, one step to the side. `next`: room for as many.
+  void shift(int64_t low, int64_t high, int64_t line, bool upright, int step, int32_t* next) const {
     const int64_t down = upright ? 0 : step, right = upright ? step : 0;
     const int64_t on = upright ? 1 : 0, across = upright ? 0 : 1;  // one pixel along the strip: rows, columns
-    const auto place = [&](int64_t i) { return upright ? std::pair(i, line) : std::pair(line, i); };
-    int64_t change = 0;
+    const int64_t top = upright ? low : line, left = upright ? line : low;
+    if (!changes.near(top, left)) return;
     bool any = false;
-    for (int64_t i = low; i < high; ++i) {
-      const auto [y, x] = place(i);
-      if (b.state[at(y, x)] != 1) continue;
-      any = any || taken_over(y, x, down, right) != b.choice[at(y, x)];
+    for (int64_t i = 0, y = top, x = left; i < high - low; ++i, y += on, x += across) {
+      next[i] = b.state[at(y, x)] == 1 ? taken_over(y, x, down, right) : -1;
+      any = any || next[i] != b.choice[at(y, x)];
     }
     if (!any) return;
-    for (int64_t i = low; i < high; ++i) {
-      const auto [y, x] = place(i);
-      if (b.state[at(y, x)] != 1) continue;
-      const int32_t now = b.choice[at(y, x)], next = taken_over(y, x, down, right);
-      if (now != next) {
-        change += alone(y, x, next) - alone(y, x, now);
-        for (const int side : {-1, 1}) change += seam(y, x, next, side * across, side * on) - seam(y, x, now, side * across, side * on);
+    int64_t change = 0;
+    for (int64_t i = 0, y = top, x = left; i < high - low; ++i, y += on, x += across) {
+      if (next[i] < 0) continue;
+      const int32_t now = b.choice[at(y, x)], then = next[i];
+      const bool last = i + 1 == high - low;
+      if (now != then) {
+        change += alone(y, x, then) - alone(y, x, now);
+        change += seam(y, x, then, across, on) - seam(y, x, now, across, on);
+        change += seam(y, x, then, -across, -on) - seam(y, x, now, -across, -on);
+        if (i == 0) change += seam(y, x, then, -on, -across) - seam(y, x, now, -on, -across);
+      } else if (last || next[i + 1] == b.choice[at(y + on, x + across)]) {
+        continue;
       }
-      if (i == low) change += seam(y, x, next, -on, -across) - seam(y, x, now, -on, -across);
       change -= seam(y, x, now, on, across);
-      if (i + 1 == high || b.state[at(y + on, x + across)] != 1) {
-        change += seam(y, x, next, on, across);
-      } else {
-        change += seam(y, x, next, y + on, x + across, taken_over(y + on, x + across, down, right));
-      }
+      change += last || next[i + 1] < 0 ? seam(y, x, then, on, across)
+                                        : seam(y, x, then, y + on, x + across, next[i + 1]);
     }
     if (change >= 0) return;
-    for (int64_t i = low; i < high; ++i) {
-      const auto [y, x] = place(i);
-      if (b.state[at(y, x)] == 1) b.choice[at(y, x)] = taken_over(y, x, down, right);
-    }
+    for (int64_t i = 0, y = top, x = left; i < high - low; ++i, y += on, x += across)
+      if (next[i] >= 0) b.choice[at(y, x)] = next[i];
+    changes.mark(top, left);
   }
 
   // The tint of the four cells around a pixel, of those whose offset it follows.
@@ -206,12 +243,25 @@ void check(const LbBand& b) {
 
 void settle(const LbBand& b) {
   check(b);
-  const Rows rows{b};
+  Changes changes(b);
+  const Rows rows{b, changes};
   const int threads = resolve_threads(b.threads);
   parallel_for(b.height - 1, threads, [&](int64_t row) {
-    for (int64_t y = row + 1, x = 0; x < b.width; ++x)
-      b.choice[rows.at(y, x)] = b.state[rows.at(y, x)] == 1 ? rows.first(y, x) : -1;
+    for (int64_t y = row + 1, x = 0; x < b.width; ++x) {
+      const int64_t p = rows.at(y, x);
+      b.choice[p] = b.state[p] == 1 ? rows.first(y, x) : -1;
+      if (b.choice[p] >= 0 && !rows.same(b.choice[p], static_cast<int32_t>(rows.own(y, x)))) changes.mark(y, x);
+    }
   });
+  for (int64_t x = 0; x < b.width; ++x)  // the row above was settled before, each pixel as it may be
+    if (b.choice[x] >= 0) changes.mark(0, x);
+  // Where all cells around copy from beside each other there is no seam to move.
+  for (int64_t y = 0; y < changes.count; ++y)
+    for (int64_t x = 0; x < b.cells_wide; ++x) {
+      const int64_t cell = (y + changes.first) * b.cells_wide + x;
+      const bool below = y + 1 < changes.count && !rows.same(cell, cell + b.cells_wide);
+      if (below || (x + 1 < b.cells_wide && !rows.same(cell, cell + 1))) changes.last[y * b.cells_wide + x] = changes.now;
+    }
   const std::vector<int64_t> tall = runs(b.row_cells, b.height), wide = runs(b.column_cells, b.width);
   for (int pass = 0; pass < b.passes; ++pass) {
     for (const bool upright : {true, false})
@@ -219,19 +269,24 @@ void settle(const LbBand& b) {
         for (int parity = 0; parity < 2; ++parity) {
           const std::vector<int64_t>& strips = upright ? tall : wide;
           const int64_t lines = (upright ? b.width : b.height) - 1;
+          changes.next(threads);
           parallel_for(strips.size() - 1, threads, [&](int64_t i) {
+            std::vector<int32_t> next(strips[i + 1] - strips[i]);
             for (int64_t line = 1 + ((1 + i + parity) & 1); line < lines; line += 2)
-              rows.shift(strips[i], strips[i + 1], line, upright, step);
+              rows.shift(strips[i], strips[i + 1], line, upright, step, next.data());
           });
         }
-    for (int parity = 0; parity < 2; ++parity)
+    for (int parity = 0; parity < 2; ++parity) {
+      changes.next(threads);
       parallel_for(b.height - 2, threads, [&](int64_t row) { rows.sweep(row + 1, parity); });
+    }
   }
 }
 
 void paint(const LbBand& b) {
   check(b);
-  const Rows rows{b};
+  Changes none(b);
+  const Rows rows{b, none};
   parallel_for(b.height - 2, resolve_threads(b.threads), [&](int64_t row) {
     for (int64_t x = 1; x < b.width - 1; ++x) rows.pixel(row + 1, x);
   });
