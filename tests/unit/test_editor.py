@@ -333,3 +333,24 @@ def test_result_bounds_are_the_masks() -> None:
     result = result_of(work.edit(work.open(photo, layout), EditRequest(edited, mask=mask)))
     assert result.layer.bounds == Bounds(60, 100, 100, 40)
     assert result.mask.all()
+
+
+class Guessing(StandInEngine):
+    """A warp that is sure of nothing; a refiner whose coarse picture is dark and whose refined one is bright."""
+
+    def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
+        if graph == "refine":
+            inside = inputs["mask"][:, None]
+            shades = {"coarse": 0.2, "refined": 0.8}
+            return {name: np.where(inside, np.float32(shades[name]), inputs["picture"]) for name in outputs}
+        found = super().run(graph, inputs, outputs)
+        return {name: 0 * value if name == "confidence" else value for name, value in found.items()}
+
+
+def test_where_the_warp_guesses_the_result_is_calmer() -> None:
+    photo, layout, edited = scene(320, 240)
+    for calm, shade in ((0.0, 0.8), (0.25, 0.65)):
+        options = EditorOptions(calm=calm, harmony=0.0, feather=0)
+        work = Editor(Guessing(), STAND_IN_MANIFEST, options)
+        result = result_of(work.edit(work.open(photo, layout), EditRequest(edited, previews=())))
+        assert set(np.unique(result.layer.pixels[result.mask])) == {round(255 * shade)}

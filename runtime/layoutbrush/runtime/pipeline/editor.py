@@ -43,14 +43,16 @@ class EditorOptions:
     `scale`: longer side in pixels at which the networks work, 0 = the bundle's. `feather`: pixels over which a result
     fades into unchanged labels inside the mask. `margin`: context around the mask, as a share of its longer side.
     `harmony`: share of the seam's difference that is spread inwards where the warp is unsure, 0 = none. `keep`:
-    share of the warp in the result where the warp is sure.
+    share of the warp in the result where the warp is sure. `calm`: share of the coarse picture where it guesses: what
+    nobody can know is drawn with less contrast.
     """
 
     scale: int = 0
     feather: int = 1
     margin: float = 0.5
     harmony: float = 0.6
-    keep: float = 0.5
+    keep: float = 0.4
+    calm: float = 0.3
 
 
 @dataclass(eq=False)
@@ -174,13 +176,16 @@ class Editor:
             yield Preview("warped", preview_layer(prepared, task, finished(woven.warped)))
         yield Progress("refine", 0.5)
         with clock.stage("refine"):
-            coarse = "coarse" in request.previews
+            coarse = self.options.calm > 0 or "coarse" in request.previews
             pictures = refine(self.engine, task.view, woven.warped, woven.confidence, coarse)
-        if coarse:
+            refined = pictures["refined"]
+            if self.options.calm > 0:
+                refined = task.settled(refined, pictures["coarse"], np.float32(self.options.calm) * unsure)
+        if "coarse" in request.previews:
             yield Preview("coarse", preview_layer(prepared, task, finished(pictures["coarse"])))
         yield Progress("composite", 0.85)
         with clock.stage("composite"):
-            refined = finished(pictures["refined"])
+            refined = finished(refined)
             pixels = np.empty((*mask.pixels.shape, 3), np.uint8)
             for band, part in bands(prepared, task, woven, refined, self.options.feather, clock.poll):
                 clock.poll()
