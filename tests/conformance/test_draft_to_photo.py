@@ -15,7 +15,7 @@ from PIL import Image
 
 from layoutbrush import v1
 from layoutbrush.plugin_bridge import Box, Client, Picture, Reference, Source
-from layoutbrush.plugin_bridge.commands import draft, edit
+from layoutbrush.plugin_bridge.commands import draft, edit, segment
 from layoutbrush.runtime.commands import find_references
 from layoutbrush.runtime.server import ServerOptions, open_backend
 from layoutbrush.runtime.testing import ServerThread
@@ -84,6 +84,9 @@ def test_on_the_command_line(
     assert draft.run(draft.Config(boxes, sized, like=photo, server=server)) == 0
     layout, result = sized / "layouts" / "draft-0.png", tmp_path / "result.png"
     np.testing.assert_array_equal(read(layout), painted())
+    shown = tmp_path / "shown.png"
+    assert segment.run(segment.Config(sized / "draft-0.png", shown, server=server)) == 0
+    assert set(np.unique(read(shown))) == {SKY, GRASS}  # a draft's layout may be found in its picture, too
     assert edit.run(edit.Config(photo, layout, result, grow=0.0, server=server)) == 0
     before, after = read(photo), read(result)
     changed = painted() != np.repeat([SKY, GRASS], HEIGHT // 2).astype(np.uint8)[:, None]

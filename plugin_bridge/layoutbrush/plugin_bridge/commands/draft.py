@@ -22,6 +22,8 @@ Or the draft is the photo, and what it shows is drawn from photos that were foun
     layoutbrush draft boxes.json --size 512x512 --count 8 --out drafts
     layoutbrush edit drafts/draft-3.png --layout drafts/layouts/draft-3.png --edited-layout drafts/layouts/draft-3.png \
         --reference PHOTO --take sky --take tree --out result.png
+
+(`layoutbrush segment drafts/draft-3.png --out layout.png` finds what a draft shows, instead of what was ordered.)
 """
 
 from __future__ import annotations
