@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ for package in ("torch", "onnx", "onnxscript", "safetensors"):
 ort = pytest.importorskip("onnxruntime")
 import torch
 
+from layoutbrush.export.commands import validate
 from layoutbrush.export.commands.export import Config, run
-from layoutbrush.export.drafting import draft_example, draft_network
+from layoutbrush.export.drafting import draft_example
 from layoutbrush.training.drafts.config import DraftConfig
 from layoutbrush.training.drafts.generator import DraftNetwork
-from layoutbrush.training.drafts.graph import DraftGraph
 from layoutbrush.training.trainer.weights import save_weights
 
 SIZES = DraftConfig(15, latent=6, embedding=5, width=8, hidden=8, layers=2, blocks=1, placed=32, painted=9)
@@ -63,20 +64,19 @@ def test_the_manifest_says_what_goes_in_and_comes_out(bundle: Bundle) -> None:
     assert manifest.op_versions == {}
 
 
-def test_it_draws_what_the_network_draws_for_1_to_30_objects(bundle: Bundle, weights: Path) -> None:
-    from layoutbrush.export.half import round_weights
-
-    graph = DraftGraph(draft_network(weights)).eval()
-    with torch.no_grad():
-        round_weights(graph)
-    opened = session(bundle)
-    for objects in range(1, 31):
-        given = draft_example(SIZES, objects, drafts=1 + objects % 3, seed=objects)
-        with torch.no_grad():
-            wanted = graph(*(torch.from_numpy(value) for value in given.values())).numpy()
-        (found,) = opened.run(None, given)
-        assert found.shape == (1 + objects % 3, 3, 64, 64)
-        np.testing.assert_allclose(found, wanted, atol=2e-5)
+def test_it_draws_what_the_network_draws_for_1_to_30_objects(
+    bundle: Bundle, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The comparison is that of `layoutbrush validate`, held to a bound tighter than its own."""
+    assert validate.run(validate.Config(str(bundle.path), weights, threads=1, json=tmp_path / "rows.json")) == 0
+    (row,) = json.loads((tmp_path / "rows.json").read_text())
+    assert (row["subject"], row["count"]) == ("draft", 30)
+    assert row["value"] < 2e-5
+    torch.manual_seed(1)
+    save_weights(tmp_path / "drafts.safetensors", DraftNetwork(SIZES))  # another network than the bundle's
+    assert validate.run(validate.Config(str(bundle.path), tmp_path, threads=1)) == 1
+    assert validate.run(validate.Config(str(bundle.path), threads=1)) == 0
+    assert "no checkpoint" in " ".join(capsys.readouterr().out.split())
 
 
 def test_drafts_do_not_see_each_other_and_come_again(bundle: Bundle) -> None:

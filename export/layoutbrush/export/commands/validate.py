@@ -5,6 +5,7 @@ reason. Checkpoints are exported first. The exit status is 1 when a row is out o
 
     layoutbrush validate scenes
     layoutbrush validate bundles/scenes --checkpoints runs --json report.json
+    layoutbrush validate drafts --checkpoints runs/drafts
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def _opened(config: Config) -> Iterator[tuple[Bundle, dict[str, nn.Module]]]:
             yield write_bundle(Path(folder) / "bundle", modules, facts, report=print), modules
         return
     bundle = Bundle.load(config.target)
-    modules = load_networks(config.checkpoints) if config.checkpoints else {}
+    edits = "draft" not in bundle.manifest.graphs
+    modules = load_networks(config.checkpoints) if config.checkpoints and edits else {}
     for name, module in modules.items():
         if name in bundle.manifest.graphs and has_half_weights(onnx.load_from_string(bundle.read_graph(name))):
             round_weights(module)
@@ -98,6 +100,12 @@ def _rows(config: Config, bundle: Bundle, modules: dict[str, nn.Module]) -> list
 
     if config.threads:
         torch.set_num_threads(config.threads)
+    if "draft" in bundle.manifest.graphs:
+        from layoutbrush.export.drafting import draft_network
+        from layoutbrush.export.validation.draft_rows import draft_rows
+
+        network = draft_network(config.checkpoints) if config.checkpoints else None
+        return draft_rows(bundle, network, config.threads)
     models = {n: onnx.load_from_string(bundle.read_graph(n)) for n in GRAPHS if n in bundle.manifest.graphs}
     backends = [
         torch_backend(modules),
