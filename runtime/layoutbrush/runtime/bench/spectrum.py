@@ -44,8 +44,8 @@ def band_powers(photo: NDArray[np.uint8], region: NDArray[np.bool_]) -> tuple[ND
     # Of a real signal's transform one half is kept: its inner columns stand for two.
     weights = np.full(power.shape, 2.0)
     weights[:, [0, -1]] = 1.0
-    radius = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
-    rings = [(radius >= low) & (radius < high) for low, high in BANDS]
+    radius: NDArray[np.float64] = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
+    rings = [np.nonzero((radius >= low) & (radius < high)) for low, high in BANDS]
     found = np.array([(power * weights)[ring].sum() / weights[ring].sum() for ring in rings])
     return found, len(places)
 
@@ -60,6 +60,7 @@ def _windows(region: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the upper left corners of the windows that lie in a region."""
     step = SIDE // 2
     height, width = region.shape[0] // step, region.shape[1] // step
-    tiles = region[: height * step, : width * step].reshape(height, step, width, step).all(axis=(1, 3))
+    cells = region[: height * step, : width * step].reshape(height, step, width, step)
+    tiles = np.asarray(cells.all(axis=(1, 3)), np.bool_)
     whole = tiles[:-1, :-1] & tiles[1:, :-1] & tiles[:-1, 1:] & tiles[1:, 1:]
     return [(int(y) * step, int(x) * step) for y, x in zip(*np.nonzero(whole), strict=True)]

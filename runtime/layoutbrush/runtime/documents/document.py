@@ -20,8 +20,8 @@ from layoutbrush.runtime.errors import (
     StaleRevision,
 )
 from layoutbrush.runtime.geometry import Bounds
+from layoutbrush.runtime.label_ids import UNKNOWN
 from layoutbrush.runtime.layers import Decoded, LayerHeader, LayerKey, LayerKind, place
-from layoutbrush.runtime.layers.meaning import UNKNOWN
 from layoutbrush.runtime.limits import Limits
 
 PHOTO = LayerKey(LayerKind.PHOTO)

@@ -21,6 +21,7 @@ from layoutbrush.runtime.limits import Limits
 
 _LOG = logging.getLogger(__name__)
 _ORIENTATION = 0x0112
+_ROWS = 256
 # EXIF orientation to what has to be done to the stored picture.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -78,7 +79,7 @@ def _upright(image: Image.Image) -> Image.Image:
     except Exception:  # noqa: BLE001  # a broken EXIF block says nothing about the pixels
         orientation = 1
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image.copy() if turn is None else image.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
 def photo_pixels(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
@@ -90,7 +91,16 @@ def photo_pixels(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.bool
         rgba = np.asarray(image.convert("RGBA"))
         opaque = rgba[:, :, 3] >= 128
         return np.ascontiguousarray(rgba[:, :, :3]), None if opaque.all() else opaque
-    return np.asarray(image.convert("RGB")), None
+    return _rgb(image), None
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """The colours, band by band, so that no second picture is held beside Pillow's own."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _ROWS):
+        bottom = min(image.height, top + _ROWS)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert("RGB"))
+    return pixels
 
 
 def label_pixels(image: Image.Image, field: str) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from layoutbrush.runtime.errors import InvalidArgument, OutOfRange, UnknownLabel
 from layoutbrush.runtime.geometry import Bounds, Extent
+from layoutbrush.runtime.label_ids import UNKNOWN, first_strange
 from layoutbrush.runtime.layers import files, raw
 from layoutbrush.runtime.layers.header import DataType, Encoding, LayerHeader, PixelFormat
 from layoutbrush.runtime.limits import Limits
-
-UNKNOWN = 255
-"""The label id that every bundle allows: don't know."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +105,19 @@ def known_labels(pixels: NDArray[np.generic], labels: Collection[int], field: st
     Raises:
         UnknownLabel: another id; the message gives its first place.
     """
-    allowed = np.zeros(256 if pixels.dtype.itemsize == 1 else 65536, np.bool_)
-    allowed[[*labels, UNKNOWN]] = True
-    wrong = ~allowed[pixels]
-    if wrong.any():
+    if pixels.dtype == np.uint8:
+        found = first_strange(np.asarray(pixels, np.uint8), labels)
+    else:
+        allowed = np.zeros(65536, np.bool_)
+        allowed[[*labels, UNKNOWN]] = True
+        wrong = ~allowed[pixels]
         row, column = (int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
+        found = (row, column) if wrong.any() else None
+    if found is not None:
         known = ", ".join(str(label) for label in sorted(labels))
         raise UnknownLabel(
-            f"Label {pixels[row, column]}, first at column {column}, row {row}, isn't one of the bundle's: {known}; "
+            f"Label {pixels[found]}, first at column {found[1]}, row {found[0]}, isn't one of the bundle's: {known}; "
             f"{UNKNOWN} = unknown.",
             field,
         )
-    return np.array(pixels, dtype=np.uint8)
+    return np.ascontiguousarray(pixels, np.uint8)

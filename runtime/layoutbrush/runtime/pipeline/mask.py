@@ -23,8 +23,15 @@ SOURCE_RIM = 3
 """The same for what is drawn from another photo: a rim of the old texture would stay around it."""
 
 
+_BLOCK = 1 << 20
+"""Pixels compared at a time: what fits into a processor's cache."""
+
 COARSE_REACH = 32
 """Radius in pixels beyond which a mask is grown on a coarser grid."""
+
+
+FEW = 12
+"""Rows up to which a distance is counted over the whole map at once, and not row by row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +83,13 @@ def edit_mask(layout: LabelMap, request: EditRequest) -> Mask:
 
 def _changed(layout: LabelMap, request: EditRequest) -> Mask | None:
     """Where the label maps differ, grown; None where they don't."""
-    changed = layout != request.edited
-    bounds = filled_bounds(changed)
+    bounds = changed_bounds(layout, request.edited)
     if bounds.empty:
         return None
-    area = int(np.count_nonzero(changed[bounds.slices]))
+    area = int(np.count_nonzero(layout[bounds.slices] != request.edited[bounds.slices]))
     reach = math.ceil(request.grow * math.sqrt(area))
     wide = bounds.grow(reach).clamp(Extent.of_shape(layout.shape))
-    return Mask(wide, grow_far(changed[wide.slices], reach))
+    return Mask(wide, grow_far(layout[wide.slices] != request.edited[wide.slices], reach))
 
 
 def _sourced(request: EditRequest) -> Mask | None:
@@ -103,6 +109,20 @@ def _sourced(request: EditRequest) -> Mask | None:
 def _union(one: Mask, other: Mask) -> Mask:
     bounds = one.bounds.union(other.bounds)
     return Mask(bounds, one.crop(bounds) | other.crop(bounds))
+
+
+def changed_bounds(one: LabelMap, other: LabelMap) -> Bounds:
+    """Return the smallest bounds around all pixels in which two maps (H, W) differ; empty where they don't.
+
+    Looks at blocks of rows, so that nothing of the maps' size is made.
+    """
+    height, width = one.shape
+    block = max(1, _BLOCK // max(1, width))
+    found = Bounds(0, 0, 0, 0)
+    for top in range(0, height, block):
+        rows = slice(top, top + block)
+        found = found.union(filled_bounds(one[rows] != other[rows]).moved(0, top))
+    return found
 
 
 def filled_bounds(values: BoolMap) -> Bounds:
@@ -145,6 +165,16 @@ def _column_distance(values: BoolMap, limit: int) -> NDArray[np.uint16]:
     """Return the distance in rows to the nearest True pixel of the same column, at most `limit`; uint16 (H, W)."""
     height = values.shape[0]
     limit = min(limit, 65535)
+    if limit <= FEW:
+        distance, near = np.full(values.shape, limit, np.uint16), values
+        for step in range(limit):  # each row beyond the last is one less for whatever it reaches
+            distance -= near
+            if step < limit - 1:
+                wider = near.copy()
+                wider[1:] |= near[:-1]
+                wider[:-1] |= near[1:]
+                near = wider
+        return distance
     distance = np.where(values, 0, limit).astype(np.uint16)
     for y in range(1, height):
         np.minimum(distance[y], distance[y - 1] + np.uint16(1), out=distance[y])
