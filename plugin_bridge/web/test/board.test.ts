@@ -145,6 +145,35 @@ describe("the board", () => {
     expect(board.history.length.value).toBe(3);
   });
 
+  it("says what came before, so that drafts change only where boxes did; undo brings the same drafts back", async () => {
+    const drafted = async () => {
+      const drafting = board.generate();
+      backend.lastDrafts.finish();
+      await drafting;
+      return backend.lastDrafts.request.before!.map((layout) => layout.map(({ x }) => x / 512));
+    };
+    const a = draw(0);
+    expect(await drafted()).toEqual([]);
+    board.change("Move box", [{ ...a, x: 0.25 }]);
+    expect(await drafted()).toEqual([[0]]);
+    board.change("Move box", [{ ...a, x: 0.5 }]);
+    expect(await drafted()).toEqual([[0], [0.25]]);
+    board.history.undo();
+    expect(await drafted()).toEqual([[0]]);
+    board.history.redo();
+    expect(await drafted()).toEqual([[0], [0.25]]);
+    // A long walk keeps where it came from.
+    for (let step = 1; step <= 20; step++) {
+      board.change("Move box", [{ ...a, x: 0.5 + step / 64 }]);
+      await drafted();
+    }
+    const before = await drafted();
+    expect([before.length, before[0], before[15]]).toEqual([16, [0], [0.5 + 19 / 64]]);
+    // Other seeds, counts and shapes have nothing in common with it.
+    board.seed.value = 5;
+    expect(await drafted()).toEqual([]);
+  });
+
   it("undoes and redoes; a dragged box is one step", () => {
     const a = draw(0);
     const edit = board.edit();

@@ -95,6 +95,8 @@ export interface DraftRequest {
   readonly extent: Extent;
   /** Later ones lie over earlier ones; 1 to 64. */
   readonly boxes: readonly DraftBox[];
+  /** Layouts whose drafts came before, oldest first, at most 16: what they share with the boxes stays as it was there. */
+  readonly before?: readonly (readonly DraftBox[])[];
   readonly count: number;
   readonly seed: number;
 }

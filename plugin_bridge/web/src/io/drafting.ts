@@ -1,6 +1,6 @@
 /** Pictures from boxes: the request as a message, and the drafts as they come. */
 
-import type { Draft, DraftRequest, RunOptions } from "./backend";
+import type { Draft, DraftBox, DraftRequest, RunOptions } from "./backend";
 import type { Calls } from "./calls";
 import type { Draft as Message } from "./gen/layoutbrush/v1/drafts_pb";
 import { Encoding } from "./gen/layoutbrush/v1/layers_pb";
@@ -28,6 +28,10 @@ function receive(message: Message, assembler: Assembler, done: (draft: Draft) =>
   }
 }
 
+function boxMessages(boxes: readonly DraftBox[]) {
+  return boxes.map(({ label, x, y, width, height, look }) => ({ label, x, y, width, height, look }));
+}
+
 /** Rejects with BackendError. `packed`: drafts travel as PNG. */
 export async function generateDrafts(
   calls: Calls,
@@ -38,7 +42,8 @@ export async function generateDrafts(
 ): Promise<void> {
   const message = {
     extent: { ...request.extent },
-    boxes: request.boxes.map(({ label, x, y, width, height, look }) => ({ label, x, y, width, height, look })),
+    boxes: boxMessages(request.boxes),
+    before: (request.before ?? []).map((boxes) => ({ boxes: boxMessages(boxes) })),
     count: request.count,
     seed: request.seed,
     encoding: packed ? Encoding.PNG : Encoding.RAW,

@@ -30,8 +30,19 @@ const SQUARE: Extent = { width: 512, height: 512 };
 export const LARGEST_SEED = 2147483647;
 export const COUNTS = ["4", "8", "16"] as const;
 
-function key(boxes: Boxes, seed: number, count: number): string {
-  return JSON.stringify([boxes.map(({ id: _, ...box }) => box), seed, count]);
+/** Layouts that the server remembers for us at most; of longer walks the first one is kept, from which all others come. */
+const MOST_BEFORE = 16;
+
+/** A layout whose drafts came, with those that came before it. */
+interface Walked {
+  readonly boxes: Boxes;
+  readonly before: readonly Boxes[];
+  /** Seed, count and shape: drafts of others have nothing in common with these. */
+  readonly way: string;
+}
+
+function key(boxes: Boxes, way: string): string {
+  return JSON.stringify([boxes.map(({ id: _, ...box }) => box), way]);
 }
 
 /** On an eighth of a pixel, which every float holds exactly: a box that ends at the rim must not reach beyond it. */
@@ -54,6 +65,7 @@ export class Board {
   /** True where the drafts show other boxes than the board. */
   readonly outdated: ReadonlySignal<boolean>;
   private readonly shown = signal("");
+  private readonly walked = new Map<string, Walked>();
   private asked = "";
   private running: AbortController | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -68,7 +80,25 @@ export class Board {
   }
 
   private get key(): string {
-    return key(this.boxes.value, this.seed.value, Number(this.count.value));
+    return key(this.boxes.value, this.way);
+  }
+
+  private get way(): string {
+    const { width, height } = this.extent.value;
+    return `${this.seed.value} ${this.count.value} ${width} ${height}`;
+  }
+
+  /**
+   * What came before these boxes, so that their drafts change only where the boxes did: as it was when they were drafted
+   * (undo brings the same drafts back), else the drafts that are shown and what came before those.
+   */
+  private before(asked: string): readonly Boxes[] {
+    const known = this.walked.get(asked);
+    if (known) return known.before;
+    const last = this.walked.get(this.shown.peek());
+    if (!last || last.way !== this.way) return [];
+    const [first, ...others] = [...last.before, last.boxes];
+    return [first!, ...others.slice(-(MOST_BEFORE - 1))];
   }
 
   get draft(): Drafted | null {
@@ -174,16 +204,20 @@ export class Board {
     const running = new AbortController();
     this.running = running;
     const [seed, count, { width, height }] = [this.seed.peek(), Number(this.count.peek()), this.extent.peek()];
-    const asked = key(boxes, seed, count);
+    const { key: asked, way } = this;
+    const before = this.before(asked);
     this.asked = asked;
     this.activity.value = { stage: "drafts", done: null };
-    const request = { extent: { width, height }, boxes: boxes.map((box) => wired(box, { width, height })), count, seed };
+    const messages = (layout: Boxes) => layout.map((box) => wired(box, { width, height }));
+    const request = { extent: { width, height }, boxes: messages(boxes), before: before.map(messages), count, seed };
     const onDraft = (draft: Draft) => {
       if (this.running === running) this.arrived({ ...draft, boxes, seed }, count);
     };
     try {
       await this.server.backend.drafts(request, onDraft, { signal: running.signal, onEvent: (event) => this.heard(running, event) });
-      if (this.running === running) this.shown.value = asked;
+      if (this.running !== running) return;
+      this.walked.set(asked, { boxes, before, way });
+      this.shown.value = asked;
     } catch (error) {
       if (!running.signal.aborted) this.refused(error);
     } finally {

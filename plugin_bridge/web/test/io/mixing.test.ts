@@ -182,6 +182,8 @@ describe("drafts", () => {
     expect(server.drafts[0]).toMatchObject({ extent: request.extent, boxes: request.boxes, count: 2, seed: 5 });
     // A look of 0 is one, too: left out it would mean the place in the list.
     expect(server.drafts[0]!.boxes[0]!.look).toBe(0);
+    await server.backend().drafts({ ...request, before: [request.boxes, []] }, () => undefined);
+    expect(server.drafts[1]!.before.map(({ boxes }) => boxes.length)).toEqual([1, 0]);
   });
 
   it("that break off are said so", async () => {
