@@ -1,8 +1,9 @@
 """Whose texture a filled region has: Gram distances between regions of different pictures, of different size.
 
-As the style of the tables (`gram`), but each Gram matrix is the mean over its own region, so that regions compare, and
-distances to two regions are over the same denominator: divided each by its own, a dark and quiet reference would be
-farther from its own copy than from anything bright.
+As the style of the tables (`gram`), with three differences that comparing regions needs. Each Gram matrix is the mean
+over its region. Only the region is seen: around it lies its own mean colour, as the network's deep layers would tell of
+what is beside a small region. And differences are relative to both regions, so that the distance is symmetric: over one
+of them alone, a dark and quiet reference is farther from its own copy than from anything bright.
 """
 
 from __future__ import annotations
@@ -69,23 +70,22 @@ def _read(path: Path, mode: str) -> UInt8:
 @torch.no_grad()
 def region_grams(network: FeatureNetwork, picture: UInt8, region: Bool) -> list[Tensor]:
     """The mean Gram matrix (C, C) of each layer over a region (H, W) of a picture (H, W, 3)."""
+    mean = np.rint(picture[region].mean(axis=0)).astype(np.uint8)
+    alone = np.where(region[..., None], picture, mean)
     inside = torch.from_numpy(np.ascontiguousarray(region)).float()[None, None]
     means = []
-    for features in network(image_tensor([picture])):
+    for features in network(image_tensor([alone])):
         weight = F.interpolate(inside, size=features.shape[-2:], mode="area")
         means.append((gram(features, weight) / weight.sum().clamp_min(1e-6))[0])
     return means
 
 
-def distances(found: Sequence[Tensor], *others: Sequence[Tensor]) -> list[float]:
-    """How far the Gram matrices of one region are from those of others: mean over layers of sum |G(found) - G(other)|,
-    over the mean of sum |G(other)| of all others, so that it is one measure for all of them.
-    """
-    sums = [sum(matrix.abs().sum() for matrix in layer) / len(others) for layer in zip(*others, strict=True)]
-    return [
-        float(sum((a - b).abs().sum() / total for a, b, total in zip(found, other, sums, strict=True)) / len(found))
-        for other in others
+def distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
+    """Mean over layers of sum |G1 - G2| / (sum |G1| + sum |G2|), 0 to 1."""
+    terms = [
+        (a - b).abs().sum() / (a.abs().sum() + b.abs().sum()).clamp_min(1e-12) for a, b in zip(one, other, strict=True)
     ]
+    return float(torch.stack(terms).mean())
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def likeness(network: FeatureNetwork, pair: Pair, label: int, result: UInt8, mas
     content = region_grams(network, pair.content, region)
     found = region_grams(network, result, region)
     outside = int(np.count_nonzero((result != pair.content).any(axis=-1) & ~mask))
-    to_reference, to_content = distances(found, reference, content)
-    return Likeness(pair.name, label, to_reference, to_content, distances(content, reference, content)[0], outside)
+    to_both = distance(found, reference), distance(found, content)
+    return Likeness(pair.name, label, *to_both, distance(content, reference), outside)
 
 
 def table(rows: Sequence[Likeness]) -> str:
