@@ -204,7 +204,7 @@ def test_a_view_draws_from_what_lies_outside_it() -> None:
         query = Query(view, edited, mask, ~mask, place)
         seed = torch.zeros(1, dtype=torch.int32)
         first, made = network.coarse(query, keys, seed)
-        last = network.fine(query, keys, made, (first.image, first.keys), seed)
+        last = network.fine(query, keys, made, (first.image, first.keys, first.scores), seed)
     warped, found, _ = finished(query, last)
     assert torch.equal(warped[~mask[:, None].expand_as(warped)], view[~mask[:, None].expand_as(view)])
     assert bool(((found[mask] & 0xFFFF) < 48).all())

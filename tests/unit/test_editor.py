@@ -209,7 +209,7 @@ def test_a_small_edit_is_a_small_view_of_the_whole_photo() -> None:
 @pytest.mark.parametrize(
     ("mask", "window"),
     [
-        (Bounds(200, 100, 40, 30), Bounds(144, 48, 144, 144)),
+        (Bounds(200, 100, 40, 30), Bounds(160, 64, 112, 112)),
         (Bounds(0, 0, 512, 384), Bounds(0, 0, 512, 384)),
         (Bounds(500, 380, 12, 4), Bounds(448, 320, 64, 64)),
         (Bounds(0, 0, 1, 1), Bounds(0, 0, 64, 64)),

@@ -115,7 +115,7 @@ def test_what_the_warp_is_sure_of_is_repainted_least() -> None:
     nothing: Any = None  # the request is not looked at
     task = Task(nothing, nothing, scene, labels, mask[None], ~mask[None], whole)
     painted, warped = np.ones((1, 3, *SHAPE), np.float32), np.zeros((1, 3, *SHAPE), np.float32)
-    found = task.settled(painted, warped, 0.5 * (1 - unsure))[0, 0]
+    found = task.settled(painted, warped, np.float32(0.5) * (1 - unsure))[0, 0]
     assert (found[20:50, 25:45] == 0.5).all()
     assert (found[20:50, 45:65] == 1).all()
     assert (found[~mask] == 1).all()

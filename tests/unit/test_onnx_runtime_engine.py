@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -102,3 +104,28 @@ def test_many_threads_may_call_one_engine(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_native_library_outlives_its_last_session(tmp_path: Path) -> None:
+    """Threads of its pool may still be at work: in a process of its own, as a failure would end this one."""
+    from layoutbrush.runtime.ops import native
+
+    if not native.available():
+        pytest.skip("the native library is not built")
+    code = """
+import gc
+from pathlib import Path
+from layoutbrush.runtime.bundle import Bundle
+from layoutbrush.runtime.engines.onnx_runtime import OnnxRuntimeEngine
+from layoutbrush.runtime.ops.native import library_path
+name = Path(library_path()).name
+for _ in range(2):
+    engine = OnnxRuntimeEngine(Bundle.load("scenes"), threads=2)
+    del engine
+    gc.collect()
+    print(name in Path("/proc/self/maps").read_text())
+"""
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("linux: no /proc to look at")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert found.stdout.split() == ["True", "True"]

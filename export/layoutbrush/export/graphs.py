@@ -81,6 +81,7 @@ _SEED = TensorSpec("seed", "int32", (1,))
 _HANDED_ON = (
     _view("estimate", scale=4),
     TensorSpec("matches", "int32", ("B", "h/4", "w/4", "CM")),
+    TensorSpec("scores", "float32", ("B", "h/4", "w/4", "CM")),
     _view_plane("filled", "int32"),
     TensorSpec("steering", "float32", ("B", "CS", "h/2", "w/2")),
     TensorSpec("half", "float32", ("B", "CH", "h/2", "w/2")),

@@ -65,7 +65,7 @@ class WarpCoarse(nn.Module):
         """See `graphs.WARP_COARSE` and `sparse_attention.Query`, `Keys`, `Layout`."""
         keys = Keys(image, source, {8: labels_8, 4: labels_4, 1: layout}, {8: keys_8, 4: keys_4})
         found, made = self.network.coarse(Query(view, edited, mask, known, place), keys, seed)
-        return found.image, found.keys, made.labels, made.steering, made.half, made.quarter
+        return found.image, found.keys, found.scores, made.labels, made.steering, made.half, made.quarter
 
 
 class WarpFine(nn.Module):
@@ -88,6 +88,7 @@ class WarpFine(nn.Module):
         keys_1: Tensor,
         estimate: Tensor,
         matches: Tensor,
+        scores: Tensor,
         filled: Tensor,
         steering: Tensor,
         half: Tensor,
@@ -98,7 +99,7 @@ class WarpFine(nn.Module):
         query = Query(view, filled, mask, ~mask, place)
         keys = Keys(image, source, {2: labels_2, 1: layout}, {2: keys_2, 1: keys_1})
         made = Layout(filled, steering, half, quarter)
-        return finished(query, self.network.fine(query, keys, made, (estimate, matches), seed))
+        return finished(query, self.network.fine(query, keys, made, (estimate, matches, scores), seed))
 
 
 def load_networks(folder: Path) -> dict[str, nn.Module]:

@@ -20,6 +20,15 @@ inline unsigned mask_bits(I64x4 mask) {
   return static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(reinterpret_cast<__m256i>(mask))));
 }
 
+// Stores the lanes of v whose bit is set, without gaps; what follows them up to a whole vector is written too.
+inline void compress(int32_t* to, I32x4 v, unsigned bits) {
+  int count = 0;
+  for (int i = 0; i < kLanes; ++i) {
+    to[count] = v[i];
+    count += bits >> i & 1;
+  }
+}
+
 // Eight features to 32-bit integers: rounded half to even, clamped; NaN to 0.
 inline __m256i quantise8(const float* from, float scale) {
   const __m256 raw = _mm256_loadu_ps(from);

@@ -21,6 +21,12 @@ inline unsigned mask_bits(I64x4 mask) {
   return static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(reinterpret_cast<__m256i>(mask))));
 }
 
+// Stores the lanes of v whose bit is set, without gaps; what follows them up to a whole vector is written too.
+inline void compress(int32_t* to, I32x4 v, unsigned bits) {
+  const __m128i packed = _mm_maskz_compress_epi32(static_cast<__mmask8>(bits), reinterpret_cast<__m128i>(v));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), packed);
+}
+
 // Sixteen features to bytes: rounded half to even, clamped, NaN to 0; flip is the sign bit of each byte, or 0.
 inline void quantise16(const float* from, float scale, uint8_t flip, int8_t* to) {
   const __m512 raw = _mm512_loadu_ps(from);

@@ -18,6 +18,15 @@ inline unsigned mask_bits(I64x4 mask) {
   return static_cast<unsigned>((mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8));
 }
 
+// Stores the lanes of v whose bit is set, without gaps; what follows them up to a whole vector is written too.
+inline void compress(int32_t* to, I32x4 v, unsigned bits) {
+  int count = 0;
+  for (int i = 0; i < kLanes; ++i) {
+    to[count] = v[i];
+    count += bits >> i & 1;
+  }
+}
+
 // Sixteen features to bytes; see quantise_kernels.h.
 inline int8_t quantise(float value, float scale);
 inline void quantise16(const float* from, float scale, uint8_t, int8_t* to) {

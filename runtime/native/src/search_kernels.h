@@ -1,6 +1,7 @@
 // Both schedules of KeyIndexSampling on one row or band, over the Row and mask_bits() of the including variant.
 // Candidates are handled four at a time. A candidate that equals a present particle is dropped before it is scored; any
-// other duplicate is found on insertion, where its rank equals one in the list.
+// other duplicate is found on insertion, where its rank equals one in the list. Where a query keeps a single particle, a
+// neighbour hands on one candidate and not four: those are stored without gaps, and the best of them is all that is kept.
 #pragma once
 #include "kernels.h"
 #include "vectors.h"
@@ -33,8 +34,14 @@ struct Group {
 // A query whose candidates are known and whose keys are on their way into the cache.
 struct Pending {
   static constexpr int kGroups = 9 * kMaxParticles / kLanes + kMaxSamples / kLanes;
-  Group groups[kGroups];
-  int count, x, slot;
+  static constexpr int kSingles = 8 + kMaxSamples + kis::kMaxInit + 2 * kLanes;  // a whole vector is stored at a time
+  union {
+    Group groups[kGroups];
+    struct {
+      int32_t packed[kSingles], index[kSingles];
+    } single;
+  };
+  int count, x, slot;  // count: groups, or single candidates
 };
 
 static_assert(Pending::kGroups * kLanes >= kis::kMaxInit + kMaxParticles, "the first iteration's list must fit too");
@@ -82,7 +89,8 @@ class Searcher {
  public:
   explicit Searcher(const Search& search)
       : s_(search), codes_(Codes::of(search)), masked_(splat(Codes::masked(search))), stride_(Groups * kLanes),
-        last_x_(splat(search.key_width - 1)), last_y_(splat(search.key_height - 1)), key_width_(splat(search.key_width)) {}
+        single_(Groups == 1 && search.particles == 1), last_x_(splat(search.key_width - 1)),
+        last_y_(splat(search.key_height - 1)), key_width_(splat(search.key_width)) {}
 
   void start_row(Ranked* current, int y) const {
     const uint32_t stream = iteration_stream(s_.seed, 0);
@@ -177,14 +185,32 @@ class Searcher {
       // A filler's coordinate is no present particle: it is replaced by one that no key has.
       alive &= ~equals_any(packed, packed4(present) | ~occupied(present));
     }
-    if (!mask_bits(alive)) return;
+    const unsigned bits = mask_bits(alive);
+    if (!bits) return;
+    if (single_) return add_singles(p, packed, y * key_width_ + x, bits);
     const I32x4 index = (y * key_width_ + x) & alive;
     p.groups[p.count++] = {packed, index, alive};
-    for (int i = 0; i < kLanes; ++i) {
-      const int64_t row = index[i];
-      prefetch(codes_ + row);
-      for (int line = 0; line < Bytes; line += 64) prefetch(s_.keys + row * Bytes + line);
-    }
+    for (int i = 0; i < kLanes; ++i) fetch(index[i]);
+  }
+
+  void add_singles(Pending& p, I32x4 packed, I32x4 index, unsigned bits) const {
+    compress(p.single.packed + p.count, packed, bits);
+    compress(p.single.index + p.count, index, bits);
+    for (const int end = p.count + __builtin_popcount(bits); p.count < end; ++p.count) fetch(p.single.index[p.count]);
+  }
+
+  void add_single(Pending& p, Ranked own, int y, int x) const {
+    y = clamp(y, s_.key_height - 1);
+    x = clamp(x, s_.key_width - 1);
+    const uint32_t packed = pack(y, x);
+    if (packed == packed_of(own) && !is_filler(own)) return;
+    p.single.packed[p.count] = static_cast<int32_t>(packed);
+    fetch(p.single.index[p.count++] = y * s_.key_width + x);
+  }
+
+  void fetch(int64_t row) const {
+    prefetch(codes_ + row);
+    for (int line = 0; line < Bytes; line += 64) prefetch(s_.keys + row * Bytes + line);
   }
 
   void gather_start(Pending& p, int y, uint32_t stream) const {
@@ -230,6 +256,11 @@ class Searcher {
     if (ny < 0 || nx < 0 || ny >= s_.height || nx >= s_.width) return;
     if (s_.query_mask && !s_.query_mask[int64_t(ny) * s_.width + nx]) return;
     const Ranked* other = state + at(ny, nx);
+    if (single_) {
+      const uint32_t packed = packed_of(other[0]);
+      if (!is_filler(other[0])) add_single(p, own[0], unpack_y(packed) - dy, unpack_x(packed) - dx);
+      return;
+    }
     for (int g = 0; g < Groups; ++g) {
       const I64x4 ranked = load(other + g * kLanes);
       const I32x4 packed = packed4(ranked);
@@ -243,6 +274,7 @@ class Searcher {
     const int label = s_.query_labels[int64_t(y) * s_.width + p.x];
     const I32x4 code = splat(Codes::of_query(s_, label));
     const I32x4 penalty = splat(label == s_.ignore_label ? 0 : s_.penalty);
+    if (single_) return evaluate_singles(p, row, code, penalty, before, after);
     Best<Groups> best(before, s_.particles);
     for (int g = 0; g < p.count; ++g) {
       const Group& group = p.groups[g];
@@ -267,10 +299,34 @@ class Searcher {
     best.save(after);
   }
 
+  void evaluate_singles(const Pending& p, const Row<Bytes>& row, I32x4 code, I32x4 penalty, const Ranked* before,
+                        Ranked* after) const {
+    I64x4 best = load(before);  // the other slots are empty
+    for (int first = 0; first < p.count; first += kLanes) {
+      const I32x4 some = I32x4{0, 1, 2, 3} + first < splat(p.count);
+      I32x4 index, packed;
+      __builtin_memcpy(&index, p.single.index + first, sizeof index);
+      __builtin_memcpy(&packed, p.single.packed + first, sizeof packed);
+      index &= some;
+      const int64_t a = index[0], b = index[1], c = index[2], d = index[3];
+      const I32x4 key_code{codes_[a], codes_[b], codes_[c], codes_[d]};
+      const uint8_t* keys = s_.keys;
+      const I32x4 score = row.dots(keys + a * Bytes, keys + b * Bytes, keys + c * Bytes, keys + d * Bytes) -
+                          ((key_code != code) & penalty);
+      const I32x4 counts = some & (key_code != masked_);
+      const I64x4 ranked = rank4(score, packed);
+      best = select((ranked > best) & __builtin_convertvector(counts, I64x4), ranked, best);
+    }
+    Ranked top = best[0];
+    for (int i = 1; i < kLanes; ++i) top = best[i] > top ? best[i] : top;
+    store(after, I64x4{top, INT64_MIN, INT64_MIN, INT64_MIN});
+  }
+
   const Search& s_;
   const typename Codes::Type* codes_;
   const I32x4 masked_;
-  const int stride_;  // slots a query
+  const int stride_;   // slots a query
+  const bool single_;  // one particle
   const I32x4 last_x_, last_y_, key_width_;
 };
 

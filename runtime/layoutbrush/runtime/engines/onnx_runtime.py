@@ -6,9 +6,11 @@ library has registered a kernel for the node, so the same file runs either way.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -17,8 +19,9 @@ import onnxruntime
 
 from layoutbrush.runtime.bundle import Bundle, GraphSpec
 from layoutbrush.runtime.engines.cores import available_cores
+from layoutbrush.runtime.engines.interrupting import PERIOD, asked, watched
 from layoutbrush.runtime.engines.protocol import Array, Arrays
-from layoutbrush.runtime.errors import DamagedBundle, Internal, InvalidArgument, NotFound
+from layoutbrush.runtime.errors import Cancelled, DamagedBundle, Internal, InvalidArgument, NotFound
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _TYPES = {
@@ -67,12 +70,26 @@ class OnnxRuntimeEngine:
             raise NotFound("The bundle has no such graph.", graph)
         wanted = list(outputs) or self._outputs[graph]
         feed = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-        with self._turn:
+        cancelled = asked()
+        with self._its_turn(cancelled):
             try:
-                found = session.run(wanted, feed)
+                found = _run(session, wanted, feed, cancelled)
             except Exception as error:  # ONNX Runtime raises dozens of types without a common root
+                if cancelled is not None and cancelled():
+                    raise Cancelled from None
                 raise Internal(f"The graph {graph} failed.") from error
         return dict(zip(wanted, found, strict=True))
+
+    @contextmanager
+    def _its_turn(self, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+        """Wait for the graph that runs; not for longer than somebody waits for this one."""
+        while not self._turn.acquire(timeout=-1 if cancelled is None else 10 * PERIOD):
+            if cancelled is not None and cancelled():
+                raise Cancelled
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _open(self, data: bytes, file: str, provider: str) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -94,6 +111,22 @@ class OnnxRuntimeEngine:
             raise DamagedBundle("ONNX Runtime can't load the graph.", file) from error
 
 
+def _run(
+    session: onnxruntime.InferenceSession,
+    outputs: Sequence[str],
+    feed: Mapping[str, Array],
+    cancelled: Callable[[], bool] | None,
+) -> Sequence[Array]:
+    options = onnxruntime.RunOptions()
+
+    def stop() -> None:
+        options.terminate = True  # asked for before each node of the graph
+
+    with watched(cancelled, stop) if cancelled is not None else nullcontext():
+        found: Sequence[Array] = session.run(outputs, feed, options)
+    return found
+
+
 def native_library() -> Path | None:
     """Return the path of the native custom-op library, None where it isn't installed."""
     try:
@@ -113,7 +146,18 @@ def _usable(library: Path | str | None) -> tuple[Path | None, str]:
     except Exception:  # noqa: BLE001  # no common root; slower is better than not at all
         logging.getLogger(__name__).warning("ONNX Runtime does not take %s: running function bodies", library)
         return None, "function bodies (the native library is of another version)"
+    _keep_loaded(str(library))
     return Path(library), "native kernels"
+
+
+@cache
+def _keep_loaded(library: str) -> ctypes.CDLL:
+    """Hold the library for as long as the process lives.
+
+    ONNX Runtime unloads it with the last session that has it, and the threads of its pool, which wait for more work for
+    a moment, would find their code gone.
+    """
+    return ctypes.CDLL(library)
 
 
 @cache

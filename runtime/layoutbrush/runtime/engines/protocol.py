@@ -28,4 +28,5 @@ class Engine(Protocol):
         Raises:
             NotFound: there is no such graph.
             Internal: the inputs are not the graph's, or the run failed.
+            Cancelled: through `interrupting.Interruptible` alone.
         """

@@ -107,6 +107,7 @@ def _warp_coarse(inputs: Mapping[str, Array]) -> Arrays:
     return {
         "estimate": found["warped"][:, :, ::4, ::4],
         "matches": found["correspondence"][:, ::4, ::4, None],
+        "scores": found["confidence"][:, 0, ::4, ::4, None],
         "filled": inputs["edited"],
         "steering": nothing.repeat(2, axis=2).repeat(2, axis=3),
         "half": nothing.repeat(2, axis=2).repeat(2, axis=3),

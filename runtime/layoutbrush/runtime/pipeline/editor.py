@@ -15,8 +15,10 @@ from typing import ClassVar
 import numpy as np
 
 from layoutbrush.runtime.engines import Array, Engine
+from layoutbrush.runtime.engines.interrupting import Interruptible
 from layoutbrush.runtime.errors import Cancelled, InvalidArgument, OutOfRange, SizeMismatch, UnknownLabel
 from layoutbrush.runtime.geometry import Bounds, Extent
+from layoutbrush.runtime.label_ids import first_strange
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import EditRequest, Event, LabelMap, Layer, Photo, Preview, Progress, Result
@@ -93,8 +95,7 @@ class Editor:
         self.manifest = manifest
         self.options = options or EditorOptions()
         self.scale = self.options.scale or manifest.scale
-        self._ids = np.zeros(256, np.bool_)
-        self._ids[[label.id for label in manifest.labels] + [UNKNOWN_LABEL]] = True
+        self._ids = [label.id for label in manifest.labels]
 
     def open(
         self, photo: Photo, layout: LabelMap | None = None, cancelled: Callable[[], bool] = lambda: False
@@ -141,9 +142,10 @@ class Editor:
 
         Raises:
             InvalidArgument: a map or number of the request can't work; `field` names it.
-            Cancelled: `cancelled()` turned True; it is asked between steps.
+            Cancelled: `cancelled()` turned True; it is asked between steps, and while a graph runs.
         """
         clock = _Clock(cancelled)
+        engine = Interruptible(self.engine, cancelled)  # all but the photo's features: the next edit needs those too
         self._check(prepared, request)
         yield Progress("encode", 0.0)
         with clock.stage("mask"):
@@ -158,7 +160,7 @@ class Editor:
                 raise InvalidArgument("Everything is excluded: nothing is left to copy from.", "exclude")
         yield Progress("warp", 0.15)
         with clock.stage("warp"):
-            weaving = Weaving(self.engine, task, self._strands(prepared, task, parts, clock.poll))
+            weaving = Weaving(engine, task, self._strands(prepared, task, parts, clock.poll))
             first = weaving.coarse()
         if "warped" in request.previews:
             yield Preview("warped", preview_layer(prepared, task, task.whole(first)))
@@ -177,7 +179,7 @@ class Editor:
         yield Progress("refine", 0.5)
         with clock.stage("refine"):
             coarse = self.options.calm > 0 or "coarse" in request.previews
-            pictures = refine(self.engine, task.view, woven.warped, woven.confidence, coarse)
+            pictures = refine(engine, task.view, woven.warped, woven.confidence, coarse)
             refined = pictures["refined"]
             if self.options.calm > 0:
                 refined = task.settled(refined, pictures["coarse"], np.float32(self.options.calm) * unsure)
@@ -267,8 +269,6 @@ class Editor:
     def _check_labels(self, labels: LabelMap, extent: Extent, name: str) -> None:
         if labels.shape != extent.shape:
             raise SizeMismatch(f"It is {Extent.of_shape(labels.shape)}, the photo is {extent}.", name)
-        for rows in np.array_split(labels, max(1, labels.size >> 20)):  # bincount takes eight bytes a pixel
-            present = np.flatnonzero(np.bincount(rows.ravel(), minlength=256))
-            wrong = present[~self._ids[present]]
-            if wrong.size:
-                raise UnknownLabel(f"The bundle has no label {int(wrong[0])}.", name)
+        strange = first_strange(labels, self._ids)
+        if strange is not None:
+            raise UnknownLabel(f"The bundle has no label {labels[strange]}.", name)

@@ -18,7 +18,7 @@ from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, Mask, filled_bounds, 
 from layoutbrush.runtime.pipeline.scene import Scene
 from layoutbrush.runtime.pipeline.warping import KeySide, View, known_pixels
 
-MARGIN = 48
+MARGIN = 32
 """Context in network pixels around the mask that the view holds, at least."""
 STEP = 16
 """The view's edges lie on multiples of it, so that its cells at every scale are those of the scene."""

@@ -20,9 +20,6 @@ from layoutbrush.runtime.pipeline.scene import Scene
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
-HANDED_ON = ("estimate", "matches", "filled", "steering", "half", "quarter")
-"""Outputs of `warp_coarse`, which `warp_fine` takes."""
-
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -69,7 +66,7 @@ def known_pixels(inside: BoolMap, source: BoolMap, layout: Ints, edited: Ints) -
 
 
 def warp_coarse(engine: Engine, view: View, keys: KeySide, seed: int) -> Arrays:
-    """Return what `HANDED_ON` names: `estimate`, float32 (1, 3, h / 4, w / 4), is the first picture."""
+    """Return `estimate`, float32 (1, 3, h / 4, w / 4), the first picture, and what else `warp_fine` takes."""
     inputs: dict[str, Array] = {
         **_common(view, keys, seed),
         "edited": view.edited,
@@ -79,7 +76,7 @@ def warp_coarse(engine: Engine, view: View, keys: KeySide, seed: int) -> Arrays:
         "keys_8": keys.scene.features["keys_8"],
         "keys_4": keys.scene.features["keys_4"],
     }
-    return engine.run("warp_coarse", inputs, HANDED_ON)
+    return engine.run("warp_coarse", inputs)
 
 
 def warp_fine(engine: Engine, view: View, keys: KeySide, handed: Arrays, seed: int) -> Arrays:
@@ -88,7 +85,7 @@ def warp_fine(engine: Engine, view: View, keys: KeySide, handed: Arrays, seed: i
     """
     inputs: dict[str, Array] = {
         **_common(view, keys, seed),
-        **{name: handed[name] for name in HANDED_ON},
+        **handed,
         "labels_2": keys.labels(2),
         "keys_2": keys.scene.features["keys_2"],
         "keys_1": keys.scene.features["keys_1"],

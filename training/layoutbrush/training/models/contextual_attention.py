@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+PARTS = 4
+"""In which the places that look are taken."""
+
 
 class ContextualAttention(nn.Module):
     """Dense attention of all positions to the positions outside the mask, with a bonus for the same label.
@@ -32,8 +35,12 @@ class ContextualAttention(nn.Module):
         right = torch.cat([key, labels.float(), -50.0 * mask.float()], 1)
         value = self.value(x).float()
         with torch.autocast(x.device.type, enabled=False):
-            logits = left.flatten(2).transpose(1, 2) @ right.flatten(2)  # (B, P, Q)
-            fetched = value.flatten(2) @ logits.softmax(2).transpose(1, 2)  # (B, V, P)
-        fetched = fetched.reshape(value.shape).to(x.dtype)
+            right, values = right.flatten(2), value.flatten(2).transpose(1, 2)  # (B, C, Q), (B, Q, V)
+            # Some rows at a time: what belongs to all pairs of places stays in the processor's cache.
+            rows = left.flatten(2).transpose(1, 2)  # (B, P, C)
+            some = (rows.shape[1] + PARTS - 1) // PARTS
+            parts = [rows[:, i * some : (i + 1) * some] for i in range(PARTS)]
+            fetched = torch.cat([(part @ right).softmax(2) @ values for part in parts], 1)  # (B, P, V)
+        fetched = fetched.transpose(1, 2).reshape(value.shape).to(x.dtype)
         result: Tensor = x + self.out(torch.cat([x, fetched], 1))
         return result

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from layoutbrush.training.models.spade import Spade, conv_leaky, leaky
+from layoutbrush.training.models.spade import Spade, conv_leaky, conv_of_parts, first_of, leaky
 
 
 class _Residual(nn.Module):
@@ -55,21 +55,23 @@ class FeaturePyramid(nn.Module):
                 nn.init.zeros_(head.bias)
         self.emit = nn.ModuleDict(heads)
 
-    def to_quarter(self, stack: torch.Tensor, layout: torch.Tensor) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
-        """stack (B, inputs, H, W), layout (B, layout_channels, H/4, W/4) -> inner features: the encoder's at 1/2, and
-        by scale those at 1/8 and 1/4.
+    def to_quarter(
+        self, stack: Sequence[torch.Tensor], layout: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
+        """stack (B, inputs, H, W) in parts, layout (B, layout_channels, H/4, W/4) -> inner features: the encoder's at
+        1/2, and by scale those at 1/8 and 1/4.
         """
-        half = self.down2(stack)
+        half = first_of(self.down2, stack)
         quarter = self.down4(half)
         eighth = self.down8(quarter)
         eighth = eighth + self.summary(eighth.mean((2, 3), keepdim=True))
-        up = torch.cat([_double(eighth), quarter], 1)
-        return half, {8: eighth, 4: leaky(self.spade4(self.up4(up), layout))}
+        up = conv_of_parts(self.up4, (_double(eighth), quarter))
+        return half, {8: eighth, 4: leaky(self.spade4(up, layout))}
 
     def to_half(self, half: torch.Tensor, quarter: torch.Tensor, layout: torch.Tensor) -> torch.Tensor:
         """From inner features at 1/2 and 1/4 and the layout at 1/2 to inner features at 1/2."""
-        up = torch.cat([_double(quarter), half], 1)
-        return leaky(self.spade2(self.up2(up), layout))
+        up = conv_of_parts(self.up2, (_double(quarter), half))
+        return leaky(self.spade2(up, layout))
 
     def emitted(self, levels: Mapping[int, torch.Tensor]) -> dict[int, torch.Tensor]:
         """Inner features by scale -> the channels to emit there."""
@@ -77,7 +79,7 @@ class FeaturePyramid(nn.Module):
 
     def forward(self, stack: torch.Tensor, layout: torch.Tensor) -> dict[int, torch.Tensor]:
         layout = F.avg_pool2d(layout, 2)
-        half, levels = self.to_quarter(stack, F.avg_pool2d(layout, 2))
+        half, levels = self.to_quarter((stack,), F.avg_pool2d(layout, 2))
         levels[2] = self.to_half(half, levels[4], layout)
         return self.emitted(levels)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from layoutbrush.training.models.contextual_attention import ContextualAttention
 from layoutbrush.training.models.labels import one_hot
-from layoutbrush.training.models.spade import SpadeBlock, conv_leaky, double, leaky, subpixel_conv
+from layoutbrush.training.models.spade import SpadeBlock, conv_leaky, double, first_of, leaky, subpixel_conv
 
 GATE_BIAS = 2.5
 """Start with most of the warp: sigmoid(2.5) = 0.92. (1.5 suits a poorer warp.)"""
@@ -125,10 +125,14 @@ class Encoder(nn.Module):
         self.attention = ContextualAttention(c) if config.attention else None
         self.mix = conv_leaky(c, c)
 
-    def forward(self, stack: Tensor, features: tuple[Tensor, ...], hole: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """stack (B, inputs, H, W), hole (B, 1, H/8, W/8), labels (B, L, H/8, W/8) -> features at 1/2, 1/4, 1/8."""
+    def forward(
+        self, stack: tuple[Tensor, ...], features: tuple[Tensor, ...], hole: Tensor, labels: Tensor
+    ) -> tuple[Tensor, ...]:
+        """stack (B, inputs, H, W) in parts, hole (B, 1, H/8, W/8), labels (B, L, H/8, W/8) -> features at 1/2, 1/4,
+        1/8.
+        """
         joined = [project(f) for project, f in zip(self.semantic, features, strict=True)]
-        half = self.down2(stack)
+        half = first_of(self.down2, stack)
         half = half + joined[0] if joined else half
         quarter = self.down4(half)
         quarter = quarter + joined[1] if joined else quarter
@@ -155,9 +159,9 @@ class CoarseDecoder(nn.Module):
 
     def forward(self, encoded: tuple[Tensor, ...], layouts: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         half, quarter, eighth = encoded
-        h8 = self.block8(eighth, layouts[2])
-        h4 = self.block4(torch.cat([double(h8), quarter], 1), layouts[1])
-        h2 = self.block2(torch.cat([double(h4), half], 1), layouts[0])
+        h8 = self.block8((eighth,), layouts[2])
+        h4 = self.block4((quarter,), layouts[1], h8)
+        h2 = self.block2((half,), layouts[0], h4)
         return F.pixel_shuffle(self.head(leaky(h2)), 2), (h2, h4, h8)
 
 
@@ -182,16 +186,18 @@ class FineDecoder(nn.Module):
             if self.head.bias is not None:
                 self.head.bias.zero_()
 
-    def forward(self, stack: Tensor, near: Tensor, handed: tuple[Tensor, ...], layouts: tuple[Tensor, ...]) -> Tensor:
-        """stack (B, inputs, H, W), near (B, 7 + noise, H, W): coarse, warped, mask, noise -> (B, 4, H, W)."""
-        e2 = self.down2(stack)
+    def forward(
+        self, stack: tuple[Tensor, ...], near: Tensor, handed: tuple[Tensor, ...], layouts: tuple[Tensor, ...]
+    ) -> Tensor:
+        """stack (B, inputs, H, W) in parts, near (B, 7 + noise, H, W): coarse, warped, mask, noise -> (B, 4, H, W)."""
+        e2 = first_of(self.down2, stack)
         e4 = self.down4(e2)
         e8 = self.down8(e4)
-        h8 = self.block8(torch.cat([e8, handed[2]], 1), layouts[2])
-        h4 = self.block4(torch.cat([double(h8), e4, handed[1]], 1), layouts[1])
-        h2 = self.block2(torch.cat([double(h4), e2, handed[0]], 1), layouts[0])
+        h8 = self.block8((e8, handed[2]), layouts[2])
+        h4 = self.block4((e4, handed[1]), layouts[1], h8)
+        h2 = self.block2((e2, handed[0]), layouts[0], h4)
         full = leaky(F.pixel_shuffle(self.up(leaky(h2)), 2))
-        head: Tensor = self.head(self.detail(torch.cat([full, near], 1)))
+        head: Tensor = self.head(first_of(self.detail, (full, near)))
         return head
 
 
@@ -241,16 +247,17 @@ class Refine(nn.Module):
         """
         hole = mask[:, None].to(warped.dtype)
         keep = 1 - hole
-        labels = one_hot(edited, self.config.labels)
-        layout = torch.cat([self.embed(labels), hole], 1)
+        layout = torch.cat([self._embedded(edited), hole], 1)
+        # A quarter of the pixels tells what shares of each label a place at 1/8 has.
+        labels = shrink(one_hot(edited[:, ::2, ::2], self.config.labels), 4)
         layouts = (shrink(layout, 2), shrink(layout, 4), shrink(layout, 8))
         xw = warped * 2 - 1
         photo = image * 2 - 1
         # Scores of unit features crowd just below 1: the root spreads them.
         doubt = (1 - confidence).clamp(0, 1).sqrt() * hole
-        stack = torch.cat([xw, photo * keep, layout, doubt], 1)
+        stack = torch.cat([xw, photo * keep], 1), torch.cat([layout, doubt], 1)
         low_hole = F.max_pool2d(hole, 8)
-        encoded = self.encoder(stack, self._semantic(warped), low_hole, shrink(labels, 8))
+        encoded = self.encoder(stack, self._semantic(warped), low_hole, labels)
         head, handed = self.coarse(encoded, layouts)
         first = gated(head.float(), xw) * hole + photo * keep
         coarse = self._picture(first, image, keep)
@@ -258,11 +265,21 @@ class Refine(nn.Module):
             return coarse, coarse
         noise = self.noise(hole)
         near = torch.cat([first, xw, hole, noise], 1)
-        head = self.fine(torch.cat([first, xw, layout, noise], 1), near, handed, layouts)
+        head = self.fine((torch.cat([first, xw], 1), torch.cat([layout, noise], 1)), near, handed, layouts)
         painted = gated(head.float(), xw)
         if self.config.split:
             painted = with_colours_of(painted, first.detach(), hole, self.config.split)
         return coarse, self._picture(painted, image, keep)
+
+    def _embedded(self, edited: Tensor) -> Tensor:
+        """Labels (B, H, W) -> their embedding (B, embedding, H, W), a 1x1 convolution of one-hot labels."""
+        count = self.config.labels
+        ids = torch.where((edited >= 0) & (edited < count), edited, torch.full_like(edited, count))
+        table = self.embed.weight[:, :, 0, 0]  # (embedding, labels + 1)
+        if self.embed.bias is not None:
+            table = table + self.embed.bias[:, None]
+        planes = table.index_select(1, ids.flatten().long())
+        return planes.reshape(-1, *edited.shape).transpose(0, 1)
 
     def _semantic(self, warped: Tensor) -> tuple[Tensor, ...]:
         if self.visual_semantic is None:

@@ -6,6 +6,9 @@ constant, so the second 3x3 convolution of the paper costs far more than it tell
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,15 +37,21 @@ class Spade(nn.Module):
         self.norm = nn.InstanceNorm2d(channels)
 
     def forward(self, x: Tensor, layout: Tensor) -> Tensor:
-        gain, bias = self.gain_bias(F.relu(self.shared(layout))).chunk(2, 1)
+        hidden = F.relu(self.shared(layout))
+        # Two convolutions instead of one that is cut in two: engines that keep channels in blocks need not unpack them.
+        weight, offset = self.gain_bias.weight, cast(Tensor, self.gain_bias.bias)
+        half, around = x.shape[1], self.gain_bias.padding
+        gain = F.conv2d(hidden, weight[:half], 1 + offset[:half], padding=around)
+        bias = F.conv2d(hidden, weight[half:], offset[half:], padding=around)
         normal: Tensor = self.norm(x)
-        return normal * (1 + gain) + bias
+        return normal * gain + bias
 
 
 class SpadeBlock(nn.Module):
     """1x1 fusion of what arrives, then `depth` times SPADE, leaky ReLU and 3x3 convolution as one residual.
 
-    forward: x (B, inputs, H, W), layout (B, layout_channels, H, W) -> (B, channels, H, W).
+    forward: parts (B, c, H, W) with the sum of their c = inputs, layout (B, layout_channels, H, W), the first part as
+    `coarser` (B, c, H/2, W/2) where it comes from the scale before -> (B, channels, H, W).
     """
 
     def __init__(self, inputs: int, channels: int, layout_channels: int, hidden: int, depth: int = 2) -> None:
@@ -51,12 +60,41 @@ class SpadeBlock(nn.Module):
         self.spades = nn.ModuleList(Spade(channels, layout_channels, hidden) for _ in range(depth))
         self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
 
-    def forward(self, x: Tensor, layout: Tensor) -> Tensor:
-        fused: Tensor = self.fuse(x)
+    def forward(self, parts: Sequence[Tensor], layout: Tensor, coarser: Tensor | None = None) -> Tensor:
+        fused = conv_of_parts(self.fuse, parts, skip=0 if coarser is None else coarser.shape[1])
+        if coarser is not None:  # a 1x1 convolution and nearest enlargement commute: at a quarter of the cost
+            fused = fused + double(F.conv2d(coarser, self.fuse.weight[:, : coarser.shape[1]]))
         h = fused
         for spade, conv in zip(self.spades, self.convs, strict=True):
             h = conv(leaky(spade(h, layout)))
         return fused + h
+
+
+def conv_of_parts(conv: nn.Conv2d, parts: Sequence[Tensor], skip: int = 0) -> Tensor:
+    """What ``conv`` makes of the parts, (B, c, H, W) each, side by side, without putting them side by side.
+
+    A full copy less; and engines that keep channels in blocks neither unpack what comes nor pack what goes, as parts
+    are whole blocks, or few enough channels to need none. ``skip``: input channels that come from elsewhere.
+    """
+    total = None
+    for part in parts:
+        weight = conv.weight[:, skip : skip + part.shape[1]]
+        bias = conv.bias if total is None else None
+        one = F.conv2d(part, weight, bias, conv.stride, conv.padding, conv.dilation)
+        total = one if total is None else total + one
+        skip += part.shape[1]
+    if total is None or skip != conv.in_channels:
+        raise ValueError(f"{skip} channels arrive, {conv.in_channels} are wanted")
+    return total
+
+
+def first_of(layers: nn.Sequential, parts: Sequence[Tensor]) -> Tensor:
+    """What layers that begin with a convolution make of the parts side by side, see `conv_of_parts`."""
+    first, *others = layers
+    x = conv_of_parts(cast(nn.Conv2d, first), parts)
+    for layer in others:
+        x = layer(x)
+    return x
 
 
 def conv_leaky(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:

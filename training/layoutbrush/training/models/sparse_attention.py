@@ -117,7 +117,7 @@ class SparseAttentionNetwork(nn.Module):
         patch = self.patch(picture, self.config.plans[level].patch, self.patch_gain[level].exp())
         if trust is not None:
             patch = patch * trust
-        norm = (patch.square().sum(1, keepdim=True) + power).rsqrt()
+        norm = (_power(patch) + power).rsqrt()
         return (torch.cat([patch, rest], 1) * norm).permute(0, 2, 3, 1)
 
     def _code(self, labels: torch.Tensor) -> torch.Tensor:
@@ -136,7 +136,7 @@ class SparseAttentionNetwork(nn.Module):
         learned: Mapping[int, torch.Tensor] = {}
         if self.config.learned:
             steering = _pool(hot, 2)
-            half, levels = self.photo_pyramid.to_quarter(torch.cat([image * 2 - 1, hot], 1), _pool(steering, 2))
+            half, levels = self.photo_pyramid.to_quarter((image * 2 - 1, hot), _pool(steering, 2))
             learned = self.photo_pyramid.emitted({**levels, 2: self.photo_pyramid.to_half(half, levels[4], steering)})
         keys = []
         for level, plan in enumerate(self.config.plans):
@@ -156,8 +156,8 @@ class SparseAttentionNetwork(nn.Module):
         """Prepares the coarse scales, and what the fine ones need of the layout."""
         known, mask = query.known[:, None].float(), query.mask[:, None].float()
         labels = self._guessed(query, keys)
-        stack = torch.cat([(query.view * 2 - 1) * known, known, mask, one_hot(labels, self.config.labels)], 1)
-        half = _pool(stack, 2)
+        stack = torch.cat([(query.view * 2 - 1) * known, known, mask], 1), one_hot(labels, self.config.labels)
+        half = torch.cat([_pool(part, 2) for part in stack], 1)
         quarter = _pool(half, 2)
         eighth = _pool(quarter, 2)
         steering = torch.cat([half[:, 5:], half[:, 3:5]], 1)
@@ -296,12 +296,35 @@ class SparseAttentionNetwork(nn.Module):
         estimate: torch.Tensor,
         trust: torch.Tensor | None,
         key: torch.Tensor,
-        init: torch.Tensor | None,
+        init: tuple[torch.Tensor, torch.Tensor] | None,
         seed: torch.Tensor,
     ) -> Estimate:
-        """One round: features of the estimate, keys, votes."""
+        """One round: features of the estimate, keys, votes. `init`: keys (B, h, w, M) to start from, their scores."""
         query = self._feature(index, estimate, trust, level.rest, level.power)
         need = _grow(level.hole, settings.reach)
+        if settings.windows or init is None:
+            keys, scores = self._search(level, settings, query, key, None if init is None else init[0], need, seed)
+        else:
+            keys, scores = (part[:, None] for part in init)
+        best = slice(0, settings.votes)
+        voted = sparse_attention_warp(
+            level.values, keys[..., best], scores[..., best], query_mask=need, gamma=settings.gamma,
+            reach=settings.reach,
+        ).permute(0, 3, 1, 2)  # fmt: skip
+        image = torch.where(level.hole[:, None], voted, level.context)
+        return Estimate(image, keys[:, 0], scores[:, 0], query)
+
+    def _search(
+        self,
+        level: Level,
+        settings: Round,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        init: torch.Tensor | None,
+        need: torch.Tensor,
+        seed: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """KeyIndexSampling: keys and scores (B, 1, h, w, M), the scores with gradients where those are wanted."""
         if init is not None and self.config.usage_penalty > 0 and level.plan.scale >= self.config.usage_finest:
             key = self._less_used(key, level, init, need)
         keys, scores = key_index_sampling(
@@ -331,13 +354,7 @@ class SparseAttentionNetwork(nn.Module):
                 label_penalty=self.config.label_penalty,
                 scores=scores,
             )
-        best = slice(0, settings.votes)
-        voted = sparse_attention_warp(
-            level.values, keys[..., best], scores[..., best], query_mask=need, gamma=settings.gamma,
-            reach=settings.reach,
-        ).permute(0, 3, 1, 2)  # fmt: skip
-        image = torch.where(level.hole[:, None], voted, level.context)
-        return Estimate(image, keys[:, 0], scores[:, 0], query)
+        return keys, scores
 
     @staticmethod
     def _strides(settings: Round) -> tuple[int, ...]:
@@ -351,28 +368,28 @@ class SparseAttentionNetwork(nn.Module):
         levels: list[Level],
         keys: Keys,
         seed: torch.Tensor,
-        start: tuple[torch.Tensor, torch.Tensor] | None = None,
+        start: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None,
         graded: frozenset[tuple[int, int]] = frozenset(),
     ) -> Iterator[tuple[Level, Estimate, bool]]:
         """Every round's level and estimate from scale number `first` on, and whether it is (scale, number) in `graded`.
 
-        `start`: picture and keys of the scale before. Only graded rounds have gradients, and gradients stay within a
-        round.
+        `start`: picture, keys and scores of the scale before. Only graded rounds have gradients, and gradients stay
+        within a round.
         """
         for index, level in enumerate(levels, first):
             picture, init, trust = level.context, None, level.trust
             if start is not None:
                 up = F.interpolate(start[0], scale_factor=2.0, mode="bilinear", align_corners=False)
                 picture = torch.where(level.hole[:, None], up, level.context)
-                init = upsample_keys(start[1])
+                init = upsample_keys(start[1]), _repeated(start[2])
             for number, settings in enumerate(level.plan.rounds):
                 is_graded = (level.plan.scale, number) in graded
                 key = keys.features[level.plan.scale]
                 with torch.set_grad_enabled(is_graded):
                     found = self._match(index, level, settings, picture.detach(), trust, key, init, seed)
                 yield level, found, is_graded
-                picture, init, trust = found.image, found.keys, None
-                start = found.image, found.keys
+                picture, init, trust = found.image, (found.keys, found.scores), None
+                start = found.image, found.keys, found.scores
 
     def coarse(self, query: Query, keys: Keys, seed: torch.Tensor) -> tuple[Estimate, Layout]:
         """The warp at 1/8 and 1/4, and what `fine` needs of the layout; `keys` of those scales and 1."""
@@ -381,9 +398,14 @@ class SparseAttentionNetwork(nn.Module):
         return estimate, layout
 
     def fine(
-        self, query: Query, keys: Keys, layout: Layout, start: tuple[torch.Tensor, torch.Tensor], seed: torch.Tensor
+        self,
+        query: Query,
+        keys: Keys,
+        layout: Layout,
+        start: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+        seed: torch.Tensor,
     ) -> Estimate:
-        """The warp at 1/2 and 1, from the picture and the keys (B, h / 4, w / 4, M) that `coarse` ended with.
+        """The warp at 1/2 and 1, from picture, keys and scores (B, h / 4, w / 4, M each) that `coarse` ended with.
 
         Of `query` it takes `view`, `mask` and `place`.
         """
@@ -485,9 +507,18 @@ def finished(query: Query, last: Estimate) -> tuple[torch.Tensor, torch.Tensor, 
     return warped, last.keys[..., 0], last.scores[..., 0][:, None]
 
 
+def _repeated(scores: torch.Tensor) -> torch.Tensor:
+    """(B, h, w, M) -> (B, 2h, 2w, M), each pixel four times."""
+    b, h, w, m = scores.shape
+    return scores[:, :, None, :, None].expand(b, h, 2, w, 2, m).reshape(b, 2 * h, 2 * w, m)
+
+
 def _power(rest: torch.Tensor) -> torch.Tensor:
-    """Sum of squares of the channels: (B, C, h, w) -> (B, 1, h, w)."""
-    return rest.square().sum(1, keepdim=True)
+    """Sum of squares of the channels: (B, C, h, w) -> (B, 1, h, w).
+
+    As a convolution: engines have a fast one where their sum over channels, or their power, is slow.
+    """
+    return F.conv2d(rest * rest, rest.new_ones(1, rest.shape[1], 1, 1))
 
 
 def _window_mean(planes: torch.Tensor) -> torch.Tensor:

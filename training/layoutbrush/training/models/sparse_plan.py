@@ -11,7 +11,8 @@ COARSE = 2
 
 @dataclass(frozen=True)
 class Round:
-    """One match-and-vote step: iterations of KeyIndexSampling (one a window), then the votes within `reach`.
+    """One match-and-vote step: iterations of KeyIndexSampling (one a window; none: the keys before stay), then the
+    votes within `reach`.
 
     `votes`: how many of the particles vote; the others only serve the search (averaging them blurs).
     """
