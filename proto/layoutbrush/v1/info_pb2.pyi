@@ -57,7 +57,7 @@ class Color(_message.Message):
     def __init__(self, red: _Optional[int] = ..., green: _Optional[int] = ..., blue: _Optional[int] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_side", "max_layer_pixels", "max_layer_bytes", "max_layers", "max_message_bytes", "max_documents", "max_total_bytes", "max_waiting", "min_side", "max_polled_renders")
+    __slots__ = ("max_side", "max_layer_pixels", "max_layer_bytes", "max_layers", "max_message_bytes", "max_documents", "max_total_bytes", "max_waiting", "min_side", "max_polled_renders", "max_references")
     MAX_SIDE_FIELD_NUMBER: _ClassVar[int]
     MAX_LAYER_PIXELS_FIELD_NUMBER: _ClassVar[int]
     MAX_LAYER_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,7 @@ class Limits(_message.Message):
     MAX_WAITING_FIELD_NUMBER: _ClassVar[int]
     MIN_SIDE_FIELD_NUMBER: _ClassVar[int]
     MAX_POLLED_RENDERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_REFERENCES_FIELD_NUMBER: _ClassVar[int]
     max_side: int
     max_layer_pixels: int
     max_layer_bytes: int
@@ -78,7 +79,8 @@ class Limits(_message.Message):
     max_waiting: int
     min_side: int
     max_polled_renders: int
-    def __init__(self, max_side: _Optional[int] = ..., max_layer_pixels: _Optional[int] = ..., max_layer_bytes: _Optional[int] = ..., max_layers: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_documents: _Optional[int] = ..., max_total_bytes: _Optional[int] = ..., max_waiting: _Optional[int] = ..., min_side: _Optional[int] = ..., max_polled_renders: _Optional[int] = ...) -> None: ...
+    max_references: int
+    def __init__(self, max_side: _Optional[int] = ..., max_layer_pixels: _Optional[int] = ..., max_layer_bytes: _Optional[int] = ..., max_layers: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_documents: _Optional[int] = ..., max_total_bytes: _Optional[int] = ..., max_waiting: _Optional[int] = ..., min_side: _Optional[int] = ..., max_polled_renders: _Optional[int] = ..., max_references: _Optional[int] = ...) -> None: ...
 
 class EngineInfo(_message.Message):
     __slots__ = ("name", "version", "active", "note")

@@ -38,6 +38,7 @@ def server_info(backend: Backend, limits: Limits) -> v1.GetServerInfoResponse:
             max_waiting=limits.max_waiting,
             min_side=limits.min_side,
             max_polled_renders=limits.max_polled_renders,
+            max_references=limits.max_references,
         ),
         engines=[
             v1.EngineInfo(name=engine.name, version=engine.version, active=engine.active, note=engine.note)

@@ -96,8 +96,7 @@ export type Edit = Message<"layoutbrush.v1.Edit"> & {
   exclude?: Layer | undefined;
 
   /**
-   * Which photo each label or region draws from; what isn't named draws from the document's own photo. Up to 64, with up
-   * to 16 references among them.
+   * Which photo each label or region draws from; what isn't named draws from the document's own photo. Up to 64.
    *
    * @generated from field: repeated layoutbrush.v1.Source sources = 6;
    */
@@ -142,8 +141,8 @@ export const TileEditSchema: GenMessage<TileEdit> = /*@__PURE__*/
   messageDesc(file_layoutbrush_v1_render, 2);
 
 /**
- * Where the texture of one label or region comes from. What it fills is always part of the mask, whether its label
- * changes or not; where sources overlap, the later one fills.
+ * Where the texture of one label or region comes from. What it fills is part of the mask, whether its label changes or
+ * not, as far as a mask that was given allows; where sources overlap, the later one fills.
  *
  * @generated from message layoutbrush.v1.Source
  */
