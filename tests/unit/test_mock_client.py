@@ -8,7 +8,17 @@ import grpc
 import pytest
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge import AbstractClient, Box, MockClient, Picture, Preview, RemoteError, Result
+from layoutbrush.plugin_bridge import (
+    AbstractClient,
+    Box,
+    MockClient,
+    Picture,
+    Preview,
+    Reference,
+    RemoteError,
+    Result,
+    Source,
+)
 
 WIDTH, HEIGHT = 16, 12
 RED, BLUE = (200, 30, 30), (20, 40, 180)
@@ -105,6 +115,28 @@ def test_cancel_and_put() -> None:
 
 
 BOXES = (Box("sky", 0, 0, 80, 40), Box("tree", 20, 20, 10, 60), Box("road", 60, 60, 20, 20))
+
+
+def test_sources_fill_with_the_references_colour_and_are_part_of_the_mask() -> None:
+    green = Reference("r", Picture(bytes((10, 150, 10)) * 6, 3, 2), Picture.gray(b"\2\2\2\2\2\1", 3, 2))
+    client = MockClient()
+    with client.open(photo(), labels(), references=[green]) as document:
+        result = document.edit(labels(), sources=[Source(label=2, reference="r")]).result()
+        assert (result.picture.x, result.picture.width, result.picture.height) == (100, WIDTH // 2, HEIGHT)
+        pixels = [result.picture.data[i : i + 3] for i in range(0, len(result.picture.data), 3)]
+        assert all(abs(value - color) <= 4 for p in pixels for value, color in zip(p, (10, 150, 10), strict=True))
+        region = Picture.gray(b"\xff" * 4, 2, 2, 112, 52)
+        own = document.edit(labels(), sources=[Source(region=region, source_label=2)]).result()
+        assert (own.picture.x, own.picture.y, own.picture.shape) == (112, 52, (2, 2, 3))
+        assert abs(own.picture.data[0] - RED[0]) <= 4
+        for source, field in (
+            (Source(label=4, reference="r"), "edit.sources[0].reference_id"),
+            (Source(label=2, reference="gone"), "edit.sources[0].reference_id"),
+            (Source(region=Picture.gray(bytes(4), 2, 2, 112, 52), reference="r"), "edit.sources[0].region"),
+        ):
+            with pytest.raises(RemoteError) as refused:
+                document.edit(labels(), sources=[source]).result()
+            assert (refused.value.code, refused.value.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 
 def test_drafts_show_each_box_in_its_colour() -> None:
