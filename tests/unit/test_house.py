@@ -32,8 +32,11 @@ ARROWS = {
 # Import names of the base install's dependencies.
 WIRE_PACKAGES = {"google", "grpc", "grpc_health", "grpc_reflection", "grpc_status"}
 BASE_PACKAGES = WIRE_PACKAGES | {"PIL", "numpy", "onnxruntime", "rich", "tyro"}
-# Imported where installed, and only inside functions: extras, a peer of the benchmark, the demo's photograph.
-OPTIONAL_PACKAGES = {"runtime": {"cuda", "tensorrt", "tensorrt_rtx", "onnx"}, "plugin_bridge": {"sklearn"}}
+# Imported where installed, and only inside functions: extras, peers of the benchmark, the demo's photograph.
+OPTIONAL_PACKAGES = {
+    "runtime": {"cuda", "tensorrt", "tensorrt_rtx", "onnx", "cv2", "patchmatch"},
+    "plugin_bridge": {"sklearn"},
+}
 # Folders of the plugin bridge that aren't vendored.
 BESIDE_CLIENT = ("commands", "conformance", "demo")
 # Folders that only an entry point leads to, and the packages of the extra that they need.

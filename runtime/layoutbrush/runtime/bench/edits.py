@@ -64,20 +64,21 @@ def _bound(process: subprocess.Popen[str]) -> str:
 def bench_edits(
     server: Server, sizes: tuple[int, ...], shares: tuple[float, ...], repeats: int
 ) -> Iterator[dict[str, object]]:
-    """Yield a row for each size (pixels a side) and share of the mask, medians of `repeats` edits."""
-    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    with grpc.insecure_channel(server.address, options) as channel:
-        stub = service_pb2_grpc.LayoutbrushServiceStub(channel)
+    """Yield a row for each size (pixels a side) and share of the mask, medians of `repeats` edits.
+
+    `outside_ms`: what of the result's time is neither masks, networks nor pixels, but gRPC, queue, encoding and copies.
+    """
+    with connected(server) as stub:
         for size in sizes:
             photo, layout = landscape(Extent(size, size))
             begun = time.perf_counter()
-            document = _open(stub, photo, layout)
+            document = open_document(stub, photo, layout)
             opened = 1000 * (time.perf_counter() - begun)
             for share in shares:
                 edited, _ = painted(layout, share)
                 forget_peak(server.process)
-                _render(stub, document, edited, 0)
-                runs = [_render(stub, document, edited, seed) for seed in range(repeats)]
+                render(stub, edit_request(document, edited, 0))
+                runs = [render(stub, edit_request(document, edited, seed)) for seed in range(repeats)]
                 yield {
                     "size": size,
                     "mask": share,
@@ -85,6 +86,7 @@ def bench_edits(
                     "preview_ms": round(statistics.median(run.preview for run in runs), 1),
                     "result_ms": round(statistics.median(run.result for run in runs), 1),
                     "server_ms": round(statistics.median(run.server for run in runs), 1),
+                    "outside_ms": round(statistics.median(run.result - run.server for run in runs), 1),
                     "sent_bytes": runs[0].sent,
                     "received_bytes": runs[0].received,
                     "peak_bytes": peak_memory(server.process),
@@ -92,8 +94,16 @@ def bench_edits(
             stub.CloseDocument(documents_pb2.CloseDocumentRequest(document_id=document))
 
 
+@contextmanager
+def connected(server: Server) -> Iterator[service_pb2_grpc.LayoutbrushServiceStub]:
+    """A stub that takes messages of any size."""
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(server.address, options) as channel:
+        yield service_pb2_grpc.LayoutbrushServiceStub(channel)
+
+
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """`preview`, `result`: milliseconds from the call to the last byte of each. `server`: its own total."""
 
     preview: float
@@ -113,7 +123,10 @@ def _layer(kind: layers_pb2.LayerKind, pixels: NDArray[np.uint8]) -> layers_pb2.
     )
 
 
-def _open(stub: service_pb2_grpc.LayoutbrushServiceStub, photo: NDArray[np.uint8], layout: NDArray[np.uint8]) -> str:
+def open_document(
+    stub: service_pb2_grpc.LayoutbrushServiceStub, photo: NDArray[np.uint8], layout: NDArray[np.uint8]
+) -> str:
+    """Open a document with a photo and its label map, part by part; returns its id."""
     document: str = stub.OpenDocument(documents_pb2.OpenDocumentRequest()).document_id
     for kind, pixels in ((layers_pb2.LAYER_KIND_PHOTO, photo), (layers_pb2.LAYER_KIND_LABEL_MAP, layout)):
         data = pixels.tobytes()
@@ -124,14 +137,20 @@ def _open(stub: service_pb2_grpc.LayoutbrushServiceStub, photo: NDArray[np.uint8
     return document
 
 
-def _render(stub: service_pb2_grpc.LayoutbrushServiceStub, document: str, edited: NDArray[np.uint8], seed: int) -> _Run:
+def edit_request(
+    document: str, edited: NDArray[np.uint8], seed: int, supersede: bool = False
+) -> render_pb2.RenderRequest:
+    """An edit with its first preview, raw."""
     layer = _layer(layers_pb2.LAYER_KIND_EDITED_LABEL_MAP, edited)
     layer.data = edited.tobytes()
-    request = render_pb2.RenderRequest(
-        document_id=document,
-        edit=render_pb2.Edit(label_map=layer),
-        options=render_pb2.RenderOptions(seed=seed, warped_preview=True, encoding=layers_pb2.ENCODING_RAW),
+    options = render_pb2.RenderOptions(
+        seed=seed, warped_preview=True, encoding=layers_pb2.ENCODING_RAW, supersede=supersede
     )
+    return render_pb2.RenderRequest(document_id=document, edit=render_pb2.Edit(label_map=layer), options=options)
+
+
+def render(stub: service_pb2_grpc.LayoutbrushServiceStub, request: render_pb2.RenderRequest) -> Run:
+    """Make an edit and read it to its end."""
     begun = time.perf_counter()
     preview = server = 0.0
     received = 0
@@ -142,4 +161,4 @@ def _render(stub: service_pb2_grpc.LayoutbrushServiceStub, document: str, edited
         if response.WhichOneof("event") == "result":
             server = {timing.stage: timing.milliseconds for timing in response.result.timings}.get("total", 0.0)
     result = 1000 * (time.perf_counter() - begun)
-    return _Run(preview, result, server, request.ByteSize(), received)
+    return Run(preview, result, server, request.ByteSize(), received)

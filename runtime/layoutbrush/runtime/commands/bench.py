@@ -1,39 +1,57 @@
-"""Measure the kernels, the graphs or whole edits on this machine.
+"""Measure the kernels, the graphs and whole edits on this machine, beside what else does the same.
 
-    layoutbrush bench            the two custom ops, beside the peers that are installed
+    layoutbrush bench            all of the following, in one run
+    layoutbrush bench ops        the two custom ops at several sizes, beside the peers that are installed
     layoutbrush bench graphs     each graph of a bundle alone
     layoutbrush bench edit       whole edits through a server over loopback gRPC: first preview, result, bytes, memory
-    layoutbrush bench drafts     drafts from boxes, likewise: the first one, all of them, memory
+    layoutbrush bench supersede  the preview of a stroke that supersedes a running edit, beside an idle server's
+    layoutbrush bench task       the same holes filled by other tools: OpenCV, PyPatchMatch
+    layoutbrush bench drafts     drafts from boxes over gRPC: the first one, all of them, memory
+    layoutbrush bench large      edits at a camera's resolution over gRPC: preview, first tile, result, memory
+    layoutbrush bench sharpness  power spectrum of what is filled in beside the same label's elsewhere in the photo
 
-Figures are medians. Close other programs first: a busy machine measures itself.
+The last two are not part of `all`.
+
+Figures are medians. What can't be measured here is skipped by name. Close other programs first: a busy machine measures
+itself.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
+What = Literal["all", "ops", "graphs", "edit", "supersede", "task", "drafts", "large", "sharpness"]
+
 
 @dataclass(frozen=True)
 class Config:
     """Flags of `layoutbrush bench`."""
 
-    what: Annotated[Literal["ops", "graphs", "edit", "drafts"], tyro.conf.Positional] = "ops"
+    what: Annotated[What, tyro.conf.Positional] = "all"
     """What to measure."""
 
     bundle: str = "scenes"
     """Bundle of graphs and edits: the name of a shipped one, or a path."""
 
-    sizes: tuple[int, ...] = (256, 512)
-    """Pixels a side of graphs (multiples of 16) and edits, e.g. 256 512 1024 4096."""
+    sizes: tuple[int, ...] = (256, 512, 1024, 2048, 4096)
+    """Pixels a side (multiples of 16). Graphs are run up to 1024 and strokes supersede at the first two."""
 
     masks: tuple[float, ...] = (0.01, 0.1, 1.0)
     """Shares of the picture that change, 0 to 1."""
+
+    megapixels: tuple[int, ...] = (24, 64)
+    """Sizes of large photos; their masks are 5 % where --masks says nothing."""
+
+    photos: tuple[Path, ...] = ()
+    """Photos in which sharpness is measured; none = a made-up one of 24 megapixels."""
 
     drafts: str = "drafts"
     """Bundle of drafts, likewise."""
@@ -53,21 +71,63 @@ class Config:
     json: Path | None = None
     """Also write the figures to this JSON file."""
 
+    plot: Path | None = None
+    """Also draw them, time against size, into this PNG."""
+
+
+_LARGEST_GRAPH = 1024
+"""Pixels a side; larger photos are edited by regions, so that no graph sees more."""
+_SUPERSEDED_SIZES = 2
+
 
 def run(config: Config) -> int:
     """Measure and print; returns the exit status."""
-    measure = {"ops": _ops, "graphs": _graphs, "edit": _edits, "drafts": _drafts}[config.what]
-    rows = list(_progress(measure(config), config.what))
-    _print(rows)
+    sections = {}
+    for name in IN_ALL if config.what == "all" else (config.what,):
+        if config.what == "all":
+            print(f"\n{name}", flush=True)
+        rows = sections[name] = list(_progress(_measured(name, config), name))
+        if name == "task":
+            _compare(rows, sections.get("edit", ()))
+        _print(rows)
     if config.json:
-        config.json.write_text(json.dumps({"what": config.what, "rows": rows}, indent=1) + "\n")
+        rows = [row for found in sections.values() for row in found]
+        about = {"what": config.what, "machine": _machine(config), "rows": rows, "sections": sections}
+        config.json.write_text(json.dumps(about, indent=1) + "\n")
+    if config.plot:
+        from layoutbrush.runtime.bench.plot import write_plot
+
+        if not write_plot(config.plot, sections):
+            print("layoutbrush: nothing to plot: no figure has a size.", file=sys.stderr)
     return 0
+
+
+def _measured(name: str, config: Config) -> Iterator[dict[str, object]]:
+    """The rows of a part; together with others, a part that can't be measured here is skipped by name."""
+    from layoutbrush.runtime.errors import LayoutbrushError
+
+    try:
+        yield from PARTS[name](config)
+    except LayoutbrushError as error:
+        if config.what != "all":
+            raise
+        yield {"skipped": error.message}
+
+
+def _compare(rows: Sequence[dict[str, object]], edits: Sequence[dict[str, object]]) -> None:
+    """Add to other tools' rows how many times as long they took as the whole edit of the same size and mask."""
+    ours = {(row.get("size"), row.get("mask")): row.get("result_ms") for row in edits}
+    for row in rows:
+        theirs, own = row.get("result_ms"), ours.get((row.get("size"), row.get("mask")))
+        if isinstance(theirs, float) and isinstance(own, float) and own > 0:
+            row["times"] = round(theirs / own, 2)
 
 
 def _ops(config: Config) -> Iterator[dict[str, object]]:
     from layoutbrush.runtime.ops import benchmark
 
     yield from benchmark.rows(threads=config.threads, repeats=config.repeats)
+    yield from benchmark.scaling_rows(config.sizes, config.threads, config.repeats)
 
 
 def _graphs(config: Config) -> Iterator[dict[str, object]]:
@@ -75,7 +135,8 @@ def _graphs(config: Config) -> Iterator[dict[str, object]]:
     from layoutbrush.runtime.pipeline import open_editor
 
     editor = open_editor(config.bundle, config.threads)
-    yield from bench_graphs(editor, config.sizes, config.masks, config.repeats)
+    sizes = tuple(size for size in config.sizes if size <= _LARGEST_GRAPH)
+    yield from bench_graphs(editor, sizes, config.masks, config.repeats)
 
 
 def _edits(config: Config) -> Iterator[dict[str, object]]:
@@ -85,12 +146,94 @@ def _edits(config: Config) -> Iterator[dict[str, object]]:
         yield from bench_edits(server, config.sizes, config.masks, config.repeats)
 
 
+def _supersede(config: Config) -> Iterator[dict[str, object]]:
+    from layoutbrush.runtime.bench.edits import own_server
+    from layoutbrush.runtime.bench.superseding import bench_superseding
+
+    with own_server(config.bundle, config.threads) as server:
+        yield from bench_superseding(server, config.sizes[:_SUPERSEDED_SIZES], config.masks, config.repeats)
+
+
+def _task(config: Config) -> Iterator[dict[str, object]]:
+    from layoutbrush.runtime.bench.inpainting import bench_inpainting
+
+    yield from bench_inpainting(config.sizes, config.masks, config.repeats, config.threads)
+
+
 def _drafts(config: Config) -> Iterator[dict[str, object]]:
     from layoutbrush.runtime.bench.drafts import bench_drafts
     from layoutbrush.runtime.bench.edits import own_server
 
     with own_server("stand-in", config.threads, config.drafts) as server:
         yield from bench_drafts(server, config.boxes, config.counts, config.repeats)
+
+
+def _large(config: Config) -> Iterator[dict[str, object]]:
+    from layoutbrush.runtime.bench.edits import own_server
+    from layoutbrush.runtime.bench.large import bench_large
+
+    masks = _LARGE_MASKS if config.masks == Config().masks else config.masks
+    with own_server(config.bundle, config.threads) as server:
+        yield from bench_large(server, config.megapixels, masks, config.repeats)
+
+
+def _sharpness(config: Config) -> Iterator[dict[str, object]]:
+    import numpy as np
+    from PIL import Image
+
+    from layoutbrush.runtime.bench.measure import country
+    from layoutbrush.runtime.bench.sharpness import bench_sharpness
+    from layoutbrush.runtime.geometry import Extent
+    from layoutbrush.runtime.pipeline import open_editor
+
+    masks = _LARGE_MASKS if config.masks == Config().masks else config.masks
+    editor = open_editor(config.bundle, config.threads)
+    for photo in config.photos:
+        with Image.open(photo) as image:
+            prepared = editor.open(np.asarray(image.convert("RGB")))
+        for share in masks:
+            yield from bench_sharpness(editor, photo.name, prepared, share)
+    if not config.photos:
+        prepared = editor.open(*country(Extent(*_PHOTO)))
+        for share in masks:
+            yield from bench_sharpness(editor, "made up", prepared, share)
+
+
+PARTS: dict[str, Callable[[Config], Iterator[dict[str, object]]]] = {
+    "ops": _ops,
+    "graphs": _graphs,
+    "edit": _edits,
+    "supersede": _supersede,
+    "task": _task,
+    "drafts": _drafts,
+    "large": _large,
+    "sharpness": _sharpness,
+}
+IN_ALL = ("ops", "graphs", "edit", "supersede", "task", "drafts")
+_LARGE_MASKS = (0.05,)
+_PHOTO = (6000, 4000)
+
+
+def _machine(config: Config) -> dict[str, object]:
+    """What the figures were taken on."""
+    from layoutbrush.runtime.engines.cores import available_cores
+
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": available_cores(),
+        "threads": config.threads or available_cores(),
+        "python": platform.python_version(),
+        "bundle": config.bundle,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _progress(rows: Iterator[dict[str, object]], what: str) -> Iterator[dict[str, object]]:

@@ -8,7 +8,7 @@ what it shows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,18 @@ class Looks:
         label = np.concatenate([look.labels for look in looks] or none)
         share = np.concatenate([look.shares.astype(np.float32) for look in looks] or [np.zeros(0, np.float32)])
         return cls(len(looks), photo, label, share, _units(np.asarray((vectors - mean) / spread)), mean, spread)
+
+    def first(self, count: int) -> Looks:
+        """Those of the first `count` photos alone."""
+        rows = self.photo < count
+        return replace(
+            self,
+            count=min(count, self.count),
+            photo=self.photo[rows],
+            label=self.label[rows],
+            share=self.share[rows],
+            vectors=self.vectors[rows],
+        )
 
     def likeness(self, query: Look) -> Array:
         """Return how like each photo is to a look, float32 (N,) in [0, 1]."""

@@ -43,6 +43,10 @@ class Table:
             Looks.of([described[name].look for name in names]),
         )
 
+    def first(self, count: int) -> Table:
+        """The first `count` rows alone."""
+        return Table(self.names[:count], self.layouts[:count], self.looks.first(count))
+
     def scores(self, query: Query) -> NDArray[np.float32]:
         """Return the likeness of each photo, float32 (N,) in [0, 1]."""
         total, weights = np.zeros(len(self.names), np.float32), 0.0

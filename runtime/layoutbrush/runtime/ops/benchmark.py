@@ -1,18 +1,20 @@
 """`layoutbrush bench ops`: both ops on this machine, beside every peer that is installed, in one run.
 
-Peers of KeyIndexSampling register a module in the entry-point group `layoutbrush.bench_peers`; it has a NAME and a
-function `key_index_sampling` (see `Peer`). The peer of SparseAttentionWarp is ONNX Runtime's own DeformConv, given
-offsets and softmax weights ready made.
+Peers register a module in the entry-point group `layoutbrush.bench_peers`; it has a NAME and a function
+`key_index_sampling` (see `Peer`) or, for both ops in one, `dense_attention` (see `DensePeer`). The peer of
+SparseAttentionWarp is ONNX Runtime's own DeformConv, given offsets and softmax weights ready made.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
@@ -29,6 +31,10 @@ WINDOWS = (0, SIZE // 4, SIZE // 8, SIZE // 16, SIZE // 32, SIZE // 64)
 STRIDES = (1, 32, 16, 8, 4, 1)
 LABEL_PENALTY, SCALE, GAMMA = 0.3, 127 / 0.45, 50.0
 CHECKED_QUERIES = 2048
+LEAN_CHANNELS = 16
+"""Channels where the cost of a query is followed over sizes: features of 4096 x 4096 are a gigabyte in float32."""
+DENSE_SIZES = (64, 128, 256)
+"""Pixels a side at which all keys can be scored in seconds; at 512 it is 17 TFLOP."""
 
 
 class Peer(Protocol):
@@ -41,12 +47,21 @@ class Peer(Protocol):
     ) -> tuple[I32, F32]: ...
 
 
+class DensePeer(Protocol):
+    """Attention with all keys: query, key (1, H, W, C) and values (1, H, W, 3) to (1, H, W, 3)."""
+
+    NAME: str
+
+    def dense_attention(self, query: F32, key: F32, values: F32, gamma: float) -> F32: ...
+
+
 def rows(threads: int = 0, repeats: int = 5) -> Iterator[Row]:
     """Measures and yields one row at a time: op, what ran, median in ms, how many times slower than the first row of
     its op, and mean best similarity relative to exact nearest neighbours where there is one."""
     scene = make_scene(SIZE, SIZE, CHANNELS)
     yield from sampling_rows(scene, threads, repeats)
     yield from warp_rows(scene, threads, repeats)
+    yield from dense_rows(threads, repeats)
 
 
 def sampling_rows(scene: Scene, threads: int, repeats: int) -> Iterator[Row]:
@@ -93,21 +108,90 @@ def warp_rows(scene: Scene, threads: int, repeats: int) -> Iterator[Row]:
     yield from _deform_conv_rows(values, keys, scores, threads, repeats, base)
 
 
+def scaling_rows(sizes: Sequence[int], threads: int, repeats: int) -> Iterator[Row]:
+    """KeyIndexSampling at several sizes: what one query costs, beside the smallest size. What doesn't fit into memory
+    is skipped by name."""
+    base = 0.0
+    for size in sorted(sizes):
+        name = f"native, fast, {size} x {size}, {LEAN_CHANNELS} channels"
+        needed = 14 * size * size * LEAN_CHANNELS  # two sides in float32, two in bytes, and keys with their scores
+        if needed > _free_bytes():
+            yield {"op": "KeyIndexSampling", "what": name, "skipped": f"needs {needed / 1e9:.0f} GB of free memory"}
+            continue
+        scene = _tiled(size)
+        windows = tuple(size // (SIZE // window) if window else 0 for window in WINDOWS)
+        _, took = _timed(partial(search, scene, threads=threads, windows=windows), repeats)
+        each = took / size**2
+        base = base or each
+        cost = {"ns a query": round(1e9 * each, 1), "size": size}
+        yield {**_row("KeyIndexSampling", name, took, took), "times": round(each / base, 2), **cost}
+
+
+def dense_rows(threads: int, repeats: int) -> Iterator[Row]:
+    """Both ops together beside attention with all keys, where that fits."""
+    peers = [cast(DensePeer, module) for module in _registered("dense_attention")]
+    for size in DENSE_SIZES if peers else ():
+        scene = make_scene(size, size, CHANNELS)
+        values = np.random.default_rng(2).random((1, size, size, 3), np.float32)
+        windows = tuple(size // (SIZE // window) if window else 0 for window in WINDOWS)
+
+        def sparse(scene: Scene = scene, values: F32 = values, windows: tuple[int, ...] = windows) -> F32:
+            keys, scores = search(scene, threads=threads, keep=len(windows), windows=windows)
+            return native.sparse_attention_warp(values, keys, scores, gamma=GAMMA, threads=threads)
+
+        _, base = _timed(sparse, repeats)
+        yield {**_row("both", f"native, {size} x {size}", base, base), "size": size}
+        for peer in peers:
+            with _torch_threads(threads):
+                run = partial(peer.dense_attention, scene.query, scene.key, values, GAMMA)
+                _, took = _timed(run, 1 if size > DENSE_SIZES[0] else repeats)
+            yield {**_row("both", f"{peer.NAME}, {size} x {size}", took, base), "size": size}
+
+
+def _tiled(size: int) -> Scene:
+    """A scene of any size out of smaller ones side by side: made in seconds, as hard on the caches."""
+    side = min(size, 256)
+    small, times = make_scene(side, side, LEAN_CHANNELS), -(-size // side)
+
+    def wide(values: np.ndarray) -> np.ndarray:
+        tiles = (1, times, times) + (1,) * (values.ndim - 3)
+        return np.ascontiguousarray(np.tile(values, tiles)[:, :size, :size])
+
+    return Scene(*(wide(part) for part in (small.query, small.key, small.query_labels, small.key_labels)))
+
+
+def _free_bytes() -> float:
+    """Memory that can be had, bytes; without limit where the system doesn't say."""
+    try:
+        about = Path("/proc/meminfo").read_text()
+    except OSError:
+        return float("inf")
+    found = re.search(r"MemAvailable:\s+(\d+) kB", about)
+    return 1024.0 * int(found.group(1)) if found else float("inf")
+
+
 def search(scene: Scene, **how: Any) -> tuple[I32, F32]:
     """The search that is measured, on a scene."""
     return native.key_index_sampling(
-        scene.query, scene.key, scene.query_labels, scene.key_labels, particles=PARTICLES, windows=WINDOWS,
-        samples=SAMPLES, strides=STRIDES, label_penalty=LABEL_PENALTY, scale=SCALE, **how,
+        scene.query, scene.key, scene.query_labels, scene.key_labels, particles=PARTICLES,
+        **{"windows": WINDOWS, **how}, samples=SAMPLES, strides=STRIDES, label_penalty=LABEL_PENALTY, scale=SCALE,
     )  # fmt: skip
 
 
 def peers() -> Iterator[Peer]:
-    """The registered peers whose packages are installed."""
+    """The registered peers of KeyIndexSampling whose packages are installed."""
+    return (cast(Peer, module) for module in _registered("key_index_sampling"))
+
+
+def _registered(function: str) -> Iterator[object]:
+    """The registered modules that have such a function and whose packages are installed."""
     for entry in entry_points(group="layoutbrush.bench_peers"):
         try:
-            yield cast(Peer, entry.load())
+            module = entry.load()
         except ImportError:  # an extra that is not installed: nothing to compare with
             continue
+        if hasattr(module, function):
+            yield module
 
 
 def _row(op: str, what: str, took: float, base: float, quality: float | None = None) -> Row:
