@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,6 +116,20 @@ def test_references_are_prepared_once_and_anew_when_they_change(scripted: Any) -
     render(stub, document, source)
     assert editor.opened == 3
     assert (editor.requests[-1].references["dusk"].photo == 9).all()
+
+
+def test_references_are_prepared_while_a_worker_is_idle(scripted: Any) -> None:
+    stub, editor, server = scripted
+    document = opened(stub)
+    for layer in reference():
+        stub.UploadLayer(v1.UploadLayerRequest(document_id=document, layer=layer))
+    slots = server.running.core.store._documents[document].references
+    deadline = time.monotonic() + 20
+    while not ("dusk" in slots and slots["dusk"].ready) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert slots["dusk"].ready
+    render(stub, document, v1.Source(label_id=3, reference_id="dusk"))
+    assert editor.opened == 2
 
 
 def test_a_reference_without_a_label_map_is_segmented(scripted: Any) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from layoutbrush.runtime.admission import Admission
 from layoutbrush.runtime.documents import Document, Store
+from layoutbrush.runtime.documents.prepared import PreparedSlot
 from layoutbrush.runtime.errors import Cancelled, LayoutbrushError
 from layoutbrush.runtime.layers import LayerKind
 from layoutbrush.runtime.service.backend import Backend
@@ -27,16 +32,17 @@ class Warming:
         self._tasks: dict[asyncio.Task[None], Job[None]] = {}
 
     def start(self, document: Document) -> None:
-        """Prepare `document` if it has a photo and a label map, isn't prepared, and a worker is idle."""
-        layout = document.whole(LayerKind.LABEL_MAP) if document.layer(LayerKind.PHOTO) else None
-        if layout is None or document.prepared.ready or not self._admission.idle:
+        """Prepare what `document` has of photos with label maps and isn't prepared yet, if a worker is idle."""
+        waiting = list(_waiting(document)) if self._admission.idle else []
+        if not waiting:
             return
-        photo, slot, editor = document.photo.pixels, document.prepared, self._backend.editor
+        editor = self._backend.editor
         job: Job[None] = Job(self._workers, self._admission, time.monotonic() + self._store.limits.max_seconds)
 
         def work() -> Generator[None, None, None]:
-            slot.get(lambda: editor.open(photo, layout, job.cancelled), job.cancelled)
-            yield None
+            for slot, photo, layout in waiting:
+                slot.get(partial(editor.open, photo, layout, job.cancelled), job.cancelled)
+                yield None
 
         task = asyncio.get_running_loop().create_task(_run(job, work))
         self._tasks[task] = job
@@ -46,6 +52,19 @@ class Warming:
         """End all preparation."""
         for job in tuple(self._tasks.values()):
             job.stop(Cancelled())
+
+
+def _waiting(document: Document) -> Iterator[tuple[PreparedSlot, NDArray[np.uint8], NDArray[np.uint8]]]:
+    """The slots to fill, each with its photo and label map: the document's own first, then the references'."""
+    layout = document.whole(LayerKind.LABEL_MAP) if document.layer(LayerKind.PHOTO) else None
+    if layout is not None and not document.prepared.ready:
+        yield document.prepared, document.photo.pixels, layout
+    for key, photo in document.layers.items():
+        labels = document.layer(LayerKind.REFERENCE_LABEL_MAP, key.reference_id)
+        if key.kind is LayerKind.REFERENCE_PHOTO and labels is not None:
+            slot = document.reference(key.reference_id)
+            if not slot.ready:
+                yield slot, photo.pixels, labels.pixels
 
 
 async def _run(job: Job[None], work: Callable[[], Generator[None, None, None]]) -> None:
