@@ -16,6 +16,7 @@ from layoutbrush.plugin_bridge import Client, Picture, Result
 from layoutbrush.plugin_bridge.commands import edit_file
 from layoutbrush.plugin_bridge.commands.layered_edit import open_layered
 from layoutbrush.plugin_bridge.host import Palette
+from layoutbrush.runtime.geometry import Bounds
 from layoutbrush.runtime.server import ServerOptions
 from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, scripted_backend
 
@@ -178,3 +179,41 @@ def test_a_private_server_is_started(photo: NDArray[np.uint8], tmp_path: Path) -
     assert edit_file.run(edit_file.Config(path, tmp_path / "out.ora", bundle="stand-in", threads=1)) == 0
     file = open_layered(tmp_path / "out.ora")
     assert [layer.name for layer in file.layers] == ["photo", "Layoutbrush", "mask"]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_reference_layer_is_drawn_from_where_it_lies(
+    kind: str, tmp_path: Path, server: str, editor: ScriptedEditor, photo: NDArray[np.uint8]
+) -> None:
+    other = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+    other[:, :20, 3] = 0
+    with Client(server) as client:
+        palette = Palette.of(client.info().bundle.labels)
+    labels = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    labels[40:] = [*palette.colors[WATER], 255]
+    layers = {"photo": photo, "reference": other, "reference layout": labels, "labels": painted(server)}
+    file, out = WRITERS[kind](tmp_path / f"in.{kind}", layers), tmp_path / f"out.{kind}"
+    assert edit_file.run(edit_file.Config(file, out, server=server)) == 0
+    (source,) = editor.requests[-1].sources
+    region = np.zeros((HEIGHT, WIDTH), np.bool_)
+    region[SQUARE] = True
+    assert source.region is not None
+    assert source.source_region is not None
+    assert np.array_equal(source.region, region)
+    assert source.place == Bounds(0, 0, WIDTH, HEIGHT)
+    assert np.array_equal(source.source_region, other[..., 3] > 0)
+    reference = editor.requests[-1].references["1"]
+    assert set(np.unique(reference.layout[:40])) == {255}
+    assert set(np.unique(reference.layout[40:])) == {WATER}
+    assert edit_file.run(edit_file.Config(file, out, take=("sky:1:water",), server=server)) == 0
+    (source,) = editor.requests[-1].sources
+    assert (source.label, source.source_label) == (0, WATER)
+
+
+def test_take_without_a_reference_layer_is_refused(
+    tmp_path: Path, server: str, photo: NDArray[np.uint8], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_ora(tmp_path / "in.ora", {"photo": photo, "labels": painted(server)})
+    config = edit_file.Config(file, tmp_path / "out.ora", take=("sky",), server=server)
+    assert edit_file.run(config) == 1
+    assert "--take: 'sky' asks for reference 1, there is none" in capsys.readouterr().err

@@ -4,8 +4,10 @@
 
 Layers are found by name, whatever their case: "photo" or "Background", "labels" (painted in the colours of
 `layoutbrush segment`; clear where nothing is to change), and, where there are any, "layout" (the photo's own labels in
-the same colours), "mask" (bright and opaque where the photo may change) and "exclude" (opaque where nothing may be
-copied from). Flags name others.
+the same colours), "mask" (bright and opaque where the photo may change), "exclude" (opaque where nothing may be copied
+from), "reference" (a second photo, placed where it is to be drawn from) and "reference layout" (its labels in the same
+colours). Flags name others. With a reference, what was painted is drawn from it as far as it has the label there, at
+the place where it lies, and --take says what else is.
 
 The result lies above the photo, with its mask; in ORA, which knows no masks, its alpha is the mask. All other layers,
 profiles and settings keep their bytes, and so does the flattened picture inside the file, which an editor renews when
@@ -46,6 +48,15 @@ class Config:
     exclude: str = ""
     """Name of the layer that marks what must not be copied from. Left out: "exclude" or "Layoutbrush exclude"."""
 
+    reference: str = ""
+    """Name of the layer with a second photo to draw from. Left out: "reference"."""
+
+    reference_layout: str = ""
+    """Name of the layer with its labels. Left out: "reference layout", or the server finds them."""
+
+    take: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """LABEL[:1[:LABEL_THERE]]: all of this label is drawn from the reference, as in `layoutbrush edit`."""
+
     name: str = "Layoutbrush"
     """Name of the new layer."""
 
@@ -76,7 +87,7 @@ def run(config: Config) -> int:
 
 
 def _edit(config: Config) -> int:
-    from layoutbrush.plugin_bridge.commands import layered, rendering
+    from layoutbrush.plugin_bridge.commands import layered, mixing, rendering
     from layoutbrush.plugin_bridge.commands.files import FileProblem
     from layoutbrush.plugin_bridge.commands.layered_edit import edited_layers, open_layered
 
@@ -85,9 +96,10 @@ def _edit(config: Config) -> int:
     if config.out.suffix.lower() != config.file.suffix.lower():
         raise FileProblem(f"--out: {config.out.name} must be of the same kind as {config.file.name}.")
     parts = layered.choose(file, config.file, {role: getattr(config, role) for role in layered.ROLES})
+    takes = mixing.parse_takes(config.take, int("reference" in parts))
     choice = rendering.ServerChoice(config.server, config.bundle, config.threads)
     with rendering.progress_bar(config.file.name) as shown, rendering.connected(choice) as client:
-        result = edited_layers(client, file, config.file.name, parts, options, shown)
+        result = edited_layers(client, file, config.file.name, parts, options, shown, takes)
     pixels, mask = rendering.array_of(result.picture)[..., :3], rendering.array_of(result.mask)[..., 0]
     new = layered.NewLayer(config.name, pixels, mask, result.picture.x, result.picture.y)
     layered.write_bytes(config.out, file.with_layer(new, parts["photo"]))

@@ -20,6 +20,8 @@ ROLES = {
     "layout": ("layout",),
     "mask": ("mask",),
     "exclude": ("exclude", "layoutbrush exclude"),
+    "reference": ("reference",),
+    "reference_layout": ("reference layout", "reference labels"),
 }
 """Names by which layers are found; case doesn't matter."""
 
@@ -91,7 +93,7 @@ def choose(file: LayeredFile, path: Path, options: dict[str, str]) -> dict[str, 
         layer = _named(file.layers, [wanted] if wanted else names)
         if wanted and layer is None:
             has = ", ".join(f'"{layer.name}"' for layer in file.layers) or "no layers with pixels"
-            raise FileProblem(f'--{role}: {path.name} has no layer named "{wanted}". It has {has}.')
+            raise FileProblem(f'--{role.replace("_", "-")}: {path.name} has no layer named "{wanted}". It has {has}.')
         if layer is not None:
             found[role] = layer
     others = {layer.index for role, layer in found.items() if role != "photo"}

@@ -29,7 +29,9 @@ from layoutbrush.plugin_bridge.commands.rendering import (
 )
 from layoutbrush.plugin_bridge.events import Event
 
+UNKNOWN = 255
 Labels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 Place = tuple[int, int, int, int]
 
 
@@ -132,12 +134,33 @@ def mixed(
         for number, reference in enumerate(references, 1)
     ]
     with client.open(photo_picture(task.photo), map_picture(task.layout), references=named) as document:
-        if takes:
-            names = {label.name: label.id for label in client.info().bundle.labels}
-            sources = _taken(takes, references, names)
-        else:
-            sources = _painted(document, task, options.bound, references[0])
+        sources = draws(client, document, task.edited, task.layout, task.mask, options.bound, references, takes)
         return render_in(document, task, replace(options, sources=tuple(sources)), heard)
+
+
+def draws(
+    client: Client,
+    document: Document,
+    edited: Labels,
+    layout: Labels | None,
+    mask: Mask | None,
+    bound: bool,
+    references: Sequence[ReferencePhoto],
+    takes: Sequence[Take],
+) -> list[Source]:
+    """The sources of an edit: what --take names or, without it, what is painted. `layout`: None = the server's.
+
+    Raises:
+        Problem: a label isn't the bundle's, or the reference has nothing of what is painted.
+        RemoteError: the server can't segment.
+    """
+    if takes:
+        return _taken(takes, references, {label.name: label.id for label in client.info().bundle.labels})
+    if mask is not None and not bound:
+        return _painted(document, edited, mask, references[0])
+    before = layout if layout is not None else _array(document.segment(store=True))
+    changed = edited != before
+    return _painted(document, edited, changed if mask is None else changed & mask, references[0])
 
 
 def _taken(takes: Sequence[Take], references: Sequence[ReferencePhoto], names: Mapping[str, int]) -> list[Source]:
@@ -166,23 +189,15 @@ def _label(text: str, names: Mapping[str, int]) -> int:
     return names[text]
 
 
-def _painted(document: Document, task: Task, bound: bool, reference: ReferencePhoto) -> list[Source]:
+def _painted(document: Document, edited: Labels, regions: Mask, reference: ReferencePhoto) -> list[Source]:
     """The sources of an edit without --take: what it paints, as far as the reference has the label."""
-    if task.mask is not None and not bound:
-        regions = task.mask
-    else:
-        before = task.layout if task.layout is not None else _array(document.segment(store=True))
-        regions = task.edited != before
-        if task.mask is not None:
-            regions &= task.mask
     there = reference.layout if reference.layout is not None else _array(document.segment(True, "1"))
-    wanted = np.unique(task.edited[regions])
-    found = [int(label) for label in np.intersect1d(wanted, there)]
+    wanted = np.unique(edited[regions])
+    found = [int(label) for label in np.intersect1d(wanted, there) if label != UNKNOWN]
     if wanted.size and not found:
         raise Problem("--reference: it has none of the labels that the edit paints; --take says which to draw from.")
     return [
-        Source(region=map_picture(regions & (task.edited == label)), reference="1", place=reference.place)
-        for label in found
+        Source(region=map_picture(regions & (edited == label)), reference="1", place=reference.place) for label in found
     ]
 
 
