@@ -101,7 +101,7 @@ def _objection(path: Path, root: Path, name: str) -> str:
             return "It is no plain file."
     except UnicodeEncodeError:
         return "Its name isn't UTF-8."
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: a link that leads to itself, until Python 3.12
         return "It can't be read."
     return f"Its name is longer than {LONGEST_NAME} characters." if len(name) > LONGEST_NAME else ""
 
