@@ -155,18 +155,35 @@ def test_features_are_made_once_a_document() -> None:
     assert prepared.nbytes > photo.nbytes
 
 
-def test_large_photos_are_encoded_by_region() -> None:
+def test_large_photos_are_encoded_as_a_whole_for_a_glance_and_by_region() -> None:
     photo, layout, edited = scene(2000, 1500)
     edited[:] = layout
     edited[800:900, 900:1000] = 0
     engine = Recorder()
     work = Editor(engine, STAND_IN_MANIFEST)
     prepared = work.open(photo, layout)
-    assert engine.graphs == []
-    for _ in range(2):
-        result_of(work.edit(prepared, EditRequest(edited)))
-    assert engine.graphs == ["encode_image", *STEPS, *STEPS]
-    assert max(engine.calls[0][1]["image"][2:]) <= 640
+    assert engine.graphs == ["encode_image"]
+    events = list(work.edit(prepared, EditRequest(edited)))
+    assert engine.graphs == ["encode_image", "warp_coarse", "encode_image", *STEPS]
+    glance, first = [event for event in events if isinstance(event, Preview)][:2]
+    assert glance.kind == first.kind == "warped"
+    assert glance.layer.bounds == first.layer.bounds
+    assert glance.layer.pixels.size < first.layer.pixels.size
+    engine.calls.clear()
+    result_of(work.edit(prepared, EditRequest(edited)))  # now the region's features are there
+    result_of(work.edit(prepared, EditRequest(edited, previews=())))
+    assert engine.graphs == [*STEPS, *STEPS]
+
+
+def test_nobody_glances_where_no_preview_is_wanted() -> None:
+    photo, layout, edited = scene(2000, 1500)
+    edited[:] = layout
+    edited[800:900, 900:1000] = 0
+    engine = Recorder()
+    work = Editor(engine, STAND_IN_MANIFEST)
+    result_of(work.edit(work.open(photo, layout), EditRequest(edited, previews=())))
+    assert engine.graphs == ["encode_image", "encode_image", *STEPS]
+    assert all(max(shapes["image"][2:]) <= 640 for graph, shapes in engine.calls if graph == "encode_image")
 
 
 def test_graphs_get_aligned_sizes_and_whole_shapes() -> None:
@@ -209,7 +226,7 @@ def test_a_small_edit_is_a_small_view_of_the_whole_photo() -> None:
 @pytest.mark.parametrize(
     ("mask", "window"),
     [
-        (Bounds(200, 100, 40, 30), Bounds(160, 64, 112, 112)),
+        (Bounds(200, 100, 40, 30), Bounds(168, 64, 112, 112)),
         (Bounds(0, 0, 512, 384), Bounds(0, 0, 512, 384)),
         (Bounds(500, 380, 12, 4), Bounds(448, 320, 64, 64)),
         (Bounds(0, 0, 1, 1), Bounds(0, 0, 64, 64)),

@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from layoutbrush.runtime.errors import InvalidArgument
-from layoutbrush.runtime.geometry import Bounds
+from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline import EditRequest
 from layoutbrush.runtime.pipeline.composite import blend, feather_weights
-from layoutbrush.runtime.pipeline.mask import Mask, edit_mask, filled_bounds, grow, grow_far, inner_distance
+from layoutbrush.runtime.pipeline.mask import (
+    Mask,
+    changed_bounds,
+    edit_mask,
+    filled_bounds,
+    grow,
+    grow_far,
+    inner_distance,
+)
+from layoutbrush.runtime.pipeline.resample import any_owned
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24))
 
@@ -148,3 +157,26 @@ def test_blend_is_exact_at_both_ends(photo: np.ndarray, new: np.ndarray, weights
     np.testing.assert_array_equal(result[weights == 255], new[weights == 255])
     exact = (new.astype(float) * weights[..., None] + photo * (255.0 - weights[..., None])) / 255
     assert np.abs(result - exact).max() <= 0.5 + 1e-9
+
+
+@given(
+    hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)),
+    st.tuples(st.integers(0, 20), st.integers(0, 20)),
+    st.tuples(st.integers(0, 15), st.integers(0, 15), st.integers(1, 30), st.integers(1, 30)),
+    st.tuples(st.integers(1, 35), st.integers(1, 35)),
+)
+def test_owners_of_a_mask_are_those_of_its_crop(
+    pixels: np.ndarray, place: tuple[int, int], region: tuple[int, int, int, int], to: tuple[int, int]
+) -> None:
+    mask = Mask(Bounds(*place, pixels.shape[1], pixels.shape[0]), pixels)
+    bounds, extent = Bounds(*region), Extent(*to)
+    np.testing.assert_array_equal(mask.owned(bounds, extent), any_owned(mask.crop(bounds), extent))
+
+
+@given(hnp.arrays(np.uint8, (9, 11), elements=st.integers(0, 1)), hnp.arrays(np.uint8, (9, 11), elements=st.just(0)))
+def test_changed_bounds_are_those_of_the_difference(one: np.ndarray, other: np.ndarray) -> None:
+    assert changed_bounds(one, other) == filled_bounds(one != other)
+    large = np.zeros((3000, 900), np.uint8)
+    large[1500:1509, 40:51] = one
+    found = filled_bounds(one != other)
+    assert changed_bounds(large, np.zeros_like(large)) == (found if found.empty else found.moved(40, 1500))

@@ -100,8 +100,8 @@ class Editor:
     def open(
         self, photo: Photo, layout: LabelMap | None = None, cancelled: Callable[[], bool] = lambda: False
     ) -> Prepared:
-        """Return the photo ready to edit; without a layout, or where that says mostly nothing, it is segmented. Small
-        photos are encoded at once.
+        """Return the photo ready to edit; without a layout, or where that says mostly nothing, it is segmented. Its
+        features are made at once, of a large photo at the networks' scale.
 
         Raises:
             SizeMismatch, UnknownLabel: the layout does not fit the photo or the bundle.
@@ -117,9 +117,7 @@ class Editor:
         if not segmented and mostly_unknown(layout):
             given, layout = layout, filled_from(layout, self.segment(photo, cancelled))
         prepared = Prepared(photo, layout, segmented, given)
-        whole = Bounds.of(prepared.extent)
-        if self._network_extent(whole.extent) == whole.extent:
-            self._scene(prepared, whole)
+        self._scene(prepared, Bounds.of(prepared.extent))
         return prepared
 
     def segment(self, photo: Photo, cancelled: Callable[[], bool] = lambda: False) -> LabelMap:
@@ -153,6 +151,10 @@ class Editor:
             request = self._without_gaps(prepared, request, mask)
             parts = split(prepared, request, mask)
             region = self._region(prepared, request, mask, parts)
+        with clock.stage("warp"):
+            glance = self._glance(engine, prepared, request, mask, parts, region)
+        if glance is not None:
+            yield Preview("warped", glance)
         with clock.stage("encode"):
             scene = self._scene(prepared, region)
             task = make_task(request, mask, scene)
@@ -196,6 +198,29 @@ class Editor:
                     yield from tiles(band, part, mask.crop(band))
         yield Progress("composite", 1.0)
         yield Result(Layer(mask.bounds, pixels), mask.pixels, clock.finish())
+
+    def _glance(
+        self,
+        engine: Engine,
+        prepared: Prepared,
+        request: EditRequest,
+        mask: Mask,
+        parts: Sequence[Part],
+        region: Bounds,
+    ) -> Layer | None:
+        """Return a first picture out of the whole photo's features, where those of the region have yet to be made."""
+        whole = Bounds.of(prepared.extent)
+        scene = prepared.find(whole, self._network_extent(whole.extent))
+        plain = len(parts) == 1 and parts[0].label is None
+        if "warped" not in request.previews or not plain or scene is None:
+            return None
+        if region == whole or prepared.find(region, self._network_extent(region.extent)) is not None:
+            return None
+        task = make_task(request, mask, scene)
+        if not task.source.any():
+            return None
+        first = Weaving(engine, task, [plain_strand(task, parts[0])]).coarse()
+        return preview_layer(prepared, task, task.whole(first))
 
     def _without_gaps(self, prepared: Prepared, request: EditRequest, mask: Mask) -> EditRequest:
         """Return the request with labels where it has none: outside the mask those of the photo, inside continued."""

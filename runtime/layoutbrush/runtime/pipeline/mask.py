@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from layoutbrush.runtime.errors import InvalidArgument
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest, LabelMap
-from layoutbrush.runtime.pipeline.resample import any_owned, scale_labels
+from layoutbrush.runtime.pipeline.resample import any_owned, owners, scale_labels
 
 EXCLUDE_RIM = 2
 """Pixels by which excluded regions are grown: label maps are loose by two or three pixels."""
@@ -49,6 +49,23 @@ class Mask:
             found[common.moved(-bounds.x, -bounds.y).slices] = self.pixels[
                 common.moved(-self.bounds.x, -self.bounds.y).slices
             ]
+        return found
+
+    def owned(self, region: Bounds, to: Extent) -> BoolMap:
+        """Return which network pixels of a region own a pixel of the mask, bool `to.shape`; as `any_owned` of `crop`,
+        but nothing of the region's size is made.
+        """
+        common = self.bounds.intersection(region)
+        if common.empty or to.width > region.width or to.height > region.height:
+            return any_owned(self.crop(region), to)
+        near = common.moved(-region.x, -region.y)
+        rows = owners(region.height, to.height)[near.y : near.bottom]
+        columns = owners(region.width, to.width)[near.x : near.right]
+        found = np.zeros(to.shape, np.bool_)
+        tops, lefts = (np.flatnonzero(np.diff(cells, prepend=-1)) for cells in (rows, columns))
+        part = self.pixels[common.moved(-self.bounds.x, -self.bounds.y).slices]
+        cells = np.logical_or.reduceat(np.logical_or.reduceat(part, tops, axis=0), lefts, axis=1)
+        found[np.ix_(rows[tops], columns[lefts])] = cells
         return found
 
 
@@ -121,7 +138,9 @@ def changed_bounds(one: LabelMap, other: LabelMap) -> Bounds:
     found = Bounds(0, 0, 0, 0)
     for top in range(0, height, block):
         rows = slice(top, top + block)
-        found = found.union(filled_bounds(one[rows] != other[rows]).moved(0, top))
+        part = filled_bounds(one[rows] != other[rows])
+        if not part.empty:
+            found = found.union(part.moved(0, top))
     return found
 
 

@@ -7,6 +7,7 @@ are.
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +16,9 @@ from PIL import Image
 
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline.events import BoolMap, LabelMap, Photo
+
+_BAND = 512
+"""Rows of a photo that are reduced at a time."""
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -32,12 +36,27 @@ def scale_photo(photo: Photo, region: Bounds, to: Extent) -> Photo:
     crop = photo[rows, columns]
     if region.extent == to:
         return crop
-    image = Image.fromarray(np.ascontiguousarray(crop))
-    kind = Image.Resampling.BOX if to.width < region.width else Image.Resampling.BICUBIC
-    # Reducing by whole numbers first costs a fifth of one long filter and is not told apart.
-    return np.asarray(
-        image.resize((to.width, to.height), kind, reducing_gap=3.0 if kind == Image.Resampling.BOX else None)
-    )
+    if to.width >= region.width or to.height >= region.height:
+        image = Image.fromarray(np.ascontiguousarray(crop))
+        kind = Image.Resampling.BOX if to.width < region.width else Image.Resampling.BICUBIC
+        return np.asarray(image.resize((to.width, to.height), kind))
+    return _reduced(crop, to)
+
+
+def _reduced(crop: Photo, to: Extent) -> Photo:
+    """Return a smaller picture, band by band: Pillow holds four bytes a pixel of its own."""
+    found = np.empty((to.height, to.width, 3), np.uint8)
+    scale = crop.shape[0] / to.height
+    step = max(1, round(_BAND / scale))
+    for top in range(0, to.height, step):
+        bottom = min(to.height, top + step)
+        first, last = math.floor(top * scale), min(crop.shape[0], math.ceil(bottom * scale))
+        image = Image.fromarray(np.ascontiguousarray(crop[first:last]))
+        box = (0.0, top * scale - first, float(crop.shape[1]), min(bottom * scale - first, float(last - first)))
+        # Reducing by whole numbers first costs a fifth of one long filter and is not told apart.
+        band = image.resize((to.width, bottom - top), Image.Resampling.BOX, box, reducing_gap=3.0)
+        found[top:bottom] = np.asarray(band)
+    return found
 
 
 def scale_labels(labels: LabelMap, to: Extent) -> LabelMap:

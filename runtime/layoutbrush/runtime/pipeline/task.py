@@ -20,8 +20,10 @@ from layoutbrush.runtime.pipeline.warping import KeySide, View, known_pixels
 
 MARGIN = 32
 """Context in network pixels around the mask that the view holds, at least."""
+CELL = 8
+"""The view begins at multiples of it, so that its cells at every scale are those of the scene."""
 STEP = 16
-"""The view's edges lie on multiples of it, so that its cells at every scale are those of the scene."""
+"""The view's sides are multiples of it, as the graphs want them; so are the scene's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ def make_task(request: EditRequest, mask: Mask, scene: Scene) -> Task:
     """Return the maps of an edit at the scene's scale; padding may neither change nor be copied."""
     region, extent, padded = scene.region, scene.extent, scene.padded
     edited = resample.pad(resample.scale_labels(request.edited[region.slices], extent), padded, edge=True)
-    inside = resample.pad(resample.any_owned(mask.crop(region), extent), padded, edge=False)
+    inside = resample.pad(mask.owned(region, extent), padded, edge=False)
     source = np.zeros(padded.shape, np.bool_)
     source[: extent.height, : extent.width] = True
     if request.exclude is not None:
@@ -118,7 +120,7 @@ def first_picture(task: Task, estimate: Array) -> Array:
 def view_window(mask: Bounds, padded: Extent, margin: int = MARGIN, least: int = 64) -> Bounds:
     """Return the part of a scene of `padded` pixels that holds the mask's bounds and context around them.
 
-    Edges on multiples of `STEP`, no side below `least`.
+    It begins at multiples of `CELL`; its sides are multiples of `STEP`, none below `least`.
     """
     x, width = _side(mask.x - margin, mask.right + margin, padded.width, least)
     y, height = _side(mask.y - margin, mask.bottom + margin, padded.height, least)
@@ -126,7 +128,6 @@ def view_window(mask: Bounds, padded: Extent, margin: int = MARGIN, least: int =
 
 
 def _side(low: int, high: int, limit: int, least: int) -> tuple[int, int]:
-    low = max(0, low) // STEP * STEP
-    high = min(limit, max(-(-high // STEP) * STEP, low + least))
-    low = max(0, min(low, high - least))
-    return low, high - low
+    low = max(0, low) // CELL * CELL
+    size = min(limit, max(least, -(-(min(high, limit) - low) // STEP) * STEP))
+    return min(low, limit - size), size
