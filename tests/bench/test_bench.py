@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from layoutbrush.runtime.bench.graphs import bench_graphs
 from layoutbrush.runtime.bench.measure import landscape, median_ms, painted, peak_memory
 from layoutbrush.runtime.bench.plot import panels
 from layoutbrush.runtime.commands import bench
+from layoutbrush.runtime.errors import NotFound
 from layoutbrush.runtime.geometry import Extent
 from layoutbrush.runtime.ops import benchmark, native
 from layoutbrush.runtime.pipeline import open_editor
@@ -173,3 +175,27 @@ def test_dense_attention_is_what_sparse_attention_stands_in_for(monkeypatch: pyt
     monkeypatch.setattr(benchmark, "DENSE_SIZES", (32,))
     monkeypatch.setattr(benchmark, "_registered", lambda name: iter([dense]))
     assert [row["op"] for row in benchmark.dense_rows(1, 1)] == ["both", "both"]
+
+
+def test_all_parts_are_measured_in_one_run_and_what_cannot_be_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def drafts(config: bench.Config) -> Iterator[dict[str, object]]:
+        raise NotFound("There is no bundle 'drafts'.")
+        yield {}
+
+    edits = {"size": 64, "mask": 0.1, "preview_ms": 4.0, "result_ms": 20.0}
+    tools = {"tool": "a", "size": 64, "mask": 0.1, "result_ms": 50.0}
+    parts = {"edit": lambda config: iter([dict(edits)]), "task": lambda config: iter([dict(tools)]), "drafts": drafts}
+    monkeypatch.setattr(bench, "PARTS", parts)
+    monkeypatch.setattr(bench, "IN_ALL", tuple(parts))
+    out, plot = tmp_path / "bench.json", tmp_path / "bench.png"
+    assert bench.run(bench.Config(json=out, plot=plot)) == 0
+    sections = json.loads(out.read_text())["sections"]
+    assert sections["edit"] == [edits]
+    assert sections["task"] == [{**tools, "times": 2.5}]
+    assert "no bundle" in sections["drafts"][0]["skipped"]
+    assert plot.stat().st_size > 1000
+    assert "skipped" in capsys.readouterr().out
+    with pytest.raises(NotFound):
+        bench.run(bench.Config("drafts"))
