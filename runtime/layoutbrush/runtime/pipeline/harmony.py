@@ -106,9 +106,11 @@ def _block_sums(plane: NDArray[np.float32], side: int = BLOCK) -> Floats:
     """Return the sums over blocks of the last two axes, float32 (..., ceil(h / side), ceil(w / side))."""
     height, width = plane.shape[-2:]
     tall, wide = -(-height // side), -(-width // side)
-    spare = [(0, 0)] * (plane.ndim - 2) + [(0, tall * side - height), (0, wide * side - width)]
-    blocks = np.pad(plane, spare).reshape(*plane.shape[:-2], tall, side, wide, side)
-    sums: Floats = blocks.sum(axis=(-3, -1), dtype=np.float32)
+    if (height, width) != (tall * side, wide * side):
+        spare = [(0, 0)] * (plane.ndim - 2) + [(0, tall * side - height), (0, wide * side - width)]
+        plane = np.pad(plane, spare)
+    rows = plane.reshape(*plane.shape[:-2], tall, side, wide * side).sum(axis=-2, dtype=np.float32)
+    sums: Floats = rows.reshape(*rows.shape[:-1], wide, side).sum(axis=-1, dtype=np.float32)
     return sums
 
 

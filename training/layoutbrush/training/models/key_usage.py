@@ -48,9 +48,11 @@ def key_usage(keys: torch.Tensor, used: torch.Tensor, scale: int, size: tuple[in
     return F.avg_pool2d(share, 2 * radius + 1, 1, radius)
 
 
-def over_use(usage: torch.Tensor, scale: int) -> torch.Tensor:
-    """Uses beyond one a key, bounded, at the keys' own size: (B, 1, H/8, W/8) -> (B, 1, H/scale, W/scale)."""
-    over = (usage - 1.0).clamp(0.0, _MOST)
+def over_use(usage: torch.Tensor, scale: int, factor: float = 1.0) -> torch.Tensor:
+    """Uses beyond one a key, bounded, times ``factor``, at the keys' own size: (B, 1, H/8, W/8) -> (B, 1, H/scale,
+    W/scale).
+    """
+    over = (usage - 1.0).clamp(0.0, _MOST) * factor
     if scale == CELL:
         return over
     return F.interpolate(over, scale_factor=float(CELL // scale), mode="bilinear", align_corners=False)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from layoutbrush.training.models.contextual_attention import ContextualAttention
 from layoutbrush.training.models.labels import one_hot
-from layoutbrush.training.models.spade import SpadeBlock, conv_leaky, double, first_of, leaky, subpixel_conv
+from layoutbrush.training.models.spade import SpadeBlock, conv_leaky, double, first_of, leaky, shuffled, subpixel_conv
 
 GATE_BIAS = 2.5
 """Start with most of the warp: sigmoid(2.5) = 0.92. (1.5 suits a poorer warp.)"""
@@ -162,7 +162,7 @@ class CoarseDecoder(nn.Module):
         h8 = self.block8((eighth,), layouts[2])
         h4 = self.block4((quarter,), layouts[1], h8)
         h2 = self.block2((half,), layouts[0], h4)
-        return F.pixel_shuffle(self.head(leaky(h2)), 2), (h2, h4, h8)
+        return shuffled(self.head(leaky(h2))), (h2, h4, h8)
 
 
 class FineDecoder(nn.Module):
@@ -196,7 +196,7 @@ class FineDecoder(nn.Module):
         h8 = self.block8((e8, handed[2]), layouts[2])
         h4 = self.block4((e4, handed[1]), layouts[1], h8)
         h2 = self.block2((e2, handed[0]), layouts[0], h4)
-        full = leaky(F.pixel_shuffle(self.up(leaky(h2)), 2))
+        full = leaky(shuffled(self.up(leaky(h2))))
         head: Tensor = self.head(first_of(self.detail, (full, near)))
         return head
 

@@ -109,8 +109,19 @@ def double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
+def shuffled(x: Tensor) -> Tensor:
+    """`F.pixel_shuffle(x, 2)`: (B, 4 C, H, W) -> (B, C, 2 H, 2 W).
+
+    Written as two interleavings, columns and then rows, as ONNX Runtime does those three times as fast.
+    """
+    b, c, h, w = x.shape[0], x.shape[1] // 4, x.shape[2], x.shape[3]
+    x = x.reshape(b, c, 2, 2, h, w)
+    rows = torch.stack([x[:, :, :, 0], x[:, :, :, 1]], -1).reshape(b, c, 2, h, 2 * w)
+    return torch.stack([rows[:, :, 0], rows[:, :, 1]], 3).reshape(b, c, 2 * h, 2 * w)
+
+
 def subpixel_conv(inputs: int, outputs: int, gain: float = 1.0) -> nn.Conv2d:
-    """3x3 convolution for `F.pixel_shuffle(., 2)` to `outputs` channels, free of a grid at the start.
+    """3x3 convolution for `shuffled` to `outputs` channels, free of a grid at the start.
 
     The four sub-pixels of a channel start with the same weights (Aitken et al. 2017), scaled by `gain`.
     """

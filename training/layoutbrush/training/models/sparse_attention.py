@@ -282,10 +282,11 @@ class SparseAttentionNetwork(nn.Module):
         """
         scale = level.plan.scale
         usage = key_usage(init[..., 0], need, scale, (key.shape[1], key.shape[2]))
-        over = over_use(usage, scale).permute(0, 2, 3, 1)  # (B, H, W, 1)
+        share = self.config.usage_penalty / (_CONSTANTS * _CONSTANT)
+        over = over_use(usage, scale, share).permute(0, 2, 3, 1)  # (B, H, W, 1)
         first = level.plan.patch + 4 + self.config.label_code
         last = first + _CONSTANTS
-        less = key[..., first:last] - over * (self.config.usage_penalty / (_CONSTANTS * _CONSTANT))
+        less = key[..., first:last] - over
         return torch.cat([key[..., :first], less, key[..., last:]], -1)
 
     def _match(
