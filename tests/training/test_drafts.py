@@ -219,7 +219,7 @@ def test_evaluation_has_the_real_row_and_any_networks() -> None:
     assert real.diversity is None
     assert drafts.diversity is not None
     assert drafts.diversity > 0
-    assert set(further) == {"rebuilt_l1", "chance"}
+    assert set(further) == {"rebuilt_l1", "chance", "shuffled", "uniform"}  # no classifier, so nothing is misplaced
     report = evaluator.report(network())
     assert report.score == report.scalars["rebuilt_l1"]
     assert report.pictures["drafts"].shape[2] == 3

@@ -40,7 +40,7 @@ class Row:
 
 
 class Evaluator:
-    """Drafts of the first ``count`` layouts of a set, ``drawn`` of each, judged by the networks that are there.
+    """Drafts of up to ``count`` layouts of a set, ``drawn`` of each, judged by the networks that are there.
 
     ``networks``: LPIPS (`distance`) and class probabilities (`classes`) with ``weights``, the crop classifier
     (`crops`) where its file is given. Raises FeatureError, WeightsError, OptionError.
@@ -52,7 +52,9 @@ class Evaluator:
         if drawn < 2 or count < 1:
             raise OptionError("evaluated and drawn: need at least one layout and two drafts of it")
         self.labels, self.size = boxed.labels, size
-        self._pictures = Pictures(boxed.photos[:count], size)
+        # In one fixed mixed order: the first few stand for all, and a neighbour in the list is no neighbour in a film.
+        order = np.random.default_rng(0).permutation(len(boxed.photos))[:count]
+        self._pictures = Pictures([boxed.photos[int(index)] for index in order], size)
         self._most, self._drawn = most, drawn
         self.networks: dict[str, nn.Module] = {}
         if weights is not None:
