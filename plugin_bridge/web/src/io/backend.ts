@@ -58,7 +58,10 @@ export interface RunOptions {
 }
 
 export interface RenderRequest {
-  /** The whole edited map as it is at the call; it is copied before the call returns. */
+  /**
+   * The whole edited map. What changed is copied before the call returns; a server that has to be sent all of it gets the map
+   * as it is then.
+   */
   readonly edited: LabelMap;
   /** Where it may differ from the render of this document before; null: anywhere. */
   readonly changed: Rect | null;

@@ -18,10 +18,22 @@ export const PART_BYTES = 2 << 20;
 const INLINE_BYTES = 4 << 20;
 const PREVIEWS = { [PreviewKind.WARPED]: "warped", [PreviewKind.COARSE]: "coarse" } as const;
 
-/** The label map as the server holds it. */
+/** The label map as the server holds it. Its ids are kept only for hosts that can't say what they changed. */
 interface Known {
   readonly revision: bigint;
-  readonly ids: Uint8Array;
+  readonly ids: Uint8Array | null;
+}
+
+/** What changed since `known`, copied when the render was asked for. */
+interface Part {
+  readonly rect: Rect;
+  readonly ids: Uint8Array<ArrayBuffer>;
+  readonly since: Known;
+}
+
+/** A tile edit holds at least one tile, even where nothing differs. */
+function atLeastOne(rect: Rect): Rect {
+  return isEmpty(rect) ? { x: 0, y: 0, width: 1, height: 1 } : rect;
 }
 
 /** True where the server doesn't hold the document any more, or was started anew in the middle of a polled render. */
@@ -49,6 +61,8 @@ export class RemoteDocument implements BackendDocument {
   private known: Known | null = null;
   /** Where the map may differ from `known`; null: anywhere. */
   private pending: Rect | null = EMPTY;
+  /** Where it may differ from the label map that the document was opened with; null: not known. */
+  private touched: Rect | null = null;
   private latest = 0;
   private closed = false;
   private readonly references: RemoteReferences;
@@ -97,11 +111,14 @@ export class RemoteDocument implements BackendDocument {
 
   async render(request: RenderRequest, options: RunOptions = {}): Promise<RenderResult> {
     if (this.closed) throw new BackendError("refused", "The photo was closed.", 0, "FAILED_PRECONDITION");
-    const ids = request.edited.ids.slice();
     const exclude = request.exclude?.slice() ?? null;
     const sources = request.sources ?? [];
     const turn = ++this.latest;
     this.pending = request.changed && this.pending && union(this.pending, request.changed);
+    const touched = this.touch(request);
+    // A whole map of a large photo is copied only where it must be: copies are what a stroke would wait for.
+    const part = this.part(request.edited);
+    const ids = part ? null : request.edited.ids.slice();
     return this.alive(options, async (id) => {
       const settle = (revision: bigint) => {
         // An older render may answer after a newer one; the newest state is the one to build on.
@@ -109,18 +126,27 @@ export class RemoteDocument implements BackendDocument {
         this.known = { revision, ids };
         this.pending = EMPTY;
       };
+      const edit = (tiles: boolean) => {
+        if (tiles && part && part.since === this.known) return this.tileEdit(part.since.revision, part.rect, part.ids);
+        // A render that was given up before its first answer may have left a state that is not known here. The map that
+        // the document was opened with is always there to build on.
+        if (touched && !tiles) return this.tileEdit(0n, touched, cropped(request.edited.ids, this.subject, touched));
+        return this.edit(ids ?? request.edited.ids.slice(), tiles);
+      };
       for (const { reference } of sources) if (reference) await this.references.all(id, reference);
       options.signal?.throwIfAborted();
       const messages = await sourceMessages(sources);
       const attempt = async (edit: Edit) => {
         edit.sources = messages;
+        const excluded = exclude && (await this.excluded(exclude));
+        if (excluded) edit.exclude = excluded;
         return this.calls.call(() => this.rendered(id, edit, request, options, settle), options.signal);
       };
       try {
-        return await attempt(await this.edit(ids, exclude, true));
+        return await attempt(await edit(true));
       } catch (error) {
         if (!isStale(error)) throw error;
-        return await attempt(await this.edit(ids, exclude, false));
+        return await attempt(await edit(false));
       }
     });
   }
@@ -135,7 +161,15 @@ export class RemoteDocument implements BackendDocument {
     }
   }
 
+  /** Where the map differs from the one that the document was opened with; at least a pixel. */
+  private touch({ changed, edited }: RenderRequest): Rect | null {
+    if (changed && this.touched) this.touched = union(this.touched, intersect(changed, whole(edited)));
+    else this.touched = this.labels && atLeastOne(difference(this.labels.ids, edited.ids, edited));
+    return this.touched;
+  }
+
   private forget(): void {
+    this.touched = null;
     this.known = this.labels && { revision: 0n, ids: this.labels.ids };
     this.pending = null;
     this.references.forget();
@@ -199,28 +233,36 @@ export class RemoteDocument implements BackendDocument {
     }
   }
 
-  /** What to change: only the tile that differs from what the server holds, or all of the map. */
-  private async edit(ids: Uint8Array, exclude: Uint8Array | null, tiles: boolean): Promise<Edit> {
+  /** What changed since the state that the server holds; null where that isn't known. */
+  private part({ ids }: LabelMap): Part | null {
+    if (!this.known || !this.pending) return null;
     const extent = { width: this.subject.width, height: this.subject.height };
-    const edit = create(EditSchema);
-    const kind = LayerKind.EDITED_LABEL_MAP;
-    if (tiles && this.known) {
-      const { revision } = this.known;
-      const part = this.pending ? intersect(this.pending, whole(extent)) : whole(extent);
-      const found = difference(this.known.ids, ids, extent, part);
-      // A tile edit holds at least one tile, even where nothing differs.
-      const rect = isEmpty(found) ? { x: 0, y: 0, width: 1, height: 1 } : found;
-      const tile = await planeLayer(kind, rect, cropped(ids, extent, rect));
-      edit.layout = { case: "tiles", value: { $typeName: "layoutbrush.v1.TileEdit", baseRevision: revision, tiles: [tile] } };
-    } else edit.layout = { case: "labelMap", value: await planeLayer(kind, whole(extent), ids) };
-    if (exclude) {
-      const rect = difference(exclude, new Uint8Array(exclude.length), extent);
-      if (!isEmpty(rect)) {
-        const mask = cropped(exclude, extent, rect).map((value) => (value ? 255 : 0));
-        edit.exclude = await planeLayer(LayerKind.EXCLUDE, rect, mask);
-      }
+    const rect = atLeastOne(intersect(this.pending, whole(extent)));
+    return { rect, ids: cropped(ids, extent, rect), since: this.known };
+  }
+
+  private async tileEdit(baseRevision: bigint, rect: Rect, ids: Uint8Array): Promise<Edit> {
+    const tile = await planeLayer(LayerKind.EDITED_LABEL_MAP, rect, ids);
+    const tiles = { $typeName: "layoutbrush.v1.TileEdit" as const, baseRevision, tiles: [tile] };
+    return create(EditSchema, { layout: { case: "tiles", value: tiles } });
+  }
+
+  /** What to change: only the tile that differs from what the server holds, or all of the map. */
+  private async edit(ids: Uint8Array, tiles: boolean): Promise<Edit> {
+    const extent = { width: this.subject.width, height: this.subject.height };
+    if (tiles && this.known?.ids) {
+      const rect = atLeastOne(difference(this.known.ids, ids, extent));
+      return this.tileEdit(this.known.revision, rect, cropped(ids, extent, rect));
     }
-    return edit;
+    const map = await planeLayer(LayerKind.EDITED_LABEL_MAP, whole(extent), ids);
+    return create(EditSchema, { layout: { case: "labelMap", value: map } });
+  }
+
+  private async excluded(exclude: Uint8Array): Promise<Layer | null> {
+    const extent = { width: this.subject.width, height: this.subject.height };
+    const rect = difference(exclude, new Uint8Array(exclude.length), extent);
+    if (isEmpty(rect)) return null;
+    return planeLayer(LayerKind.EXCLUDE, rect, cropped(exclude, extent, rect).map((value) => (value ? 255 : 0)));
   }
 
   private async segmented(documentId: string, options: RunOptions, referenceId = ""): Promise<LabelMap> {

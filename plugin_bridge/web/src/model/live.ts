@@ -206,7 +206,6 @@ export class Live {
   }
 
   private failed(running: AbortController, error: unknown): void {
-    this.changed = null;
     const mine = this.running === running;
     this.finished(running);
     if (running.signal.aborted || (error instanceof BackendError && error.kind === "superseded")) return;

@@ -11,10 +11,12 @@ import { ChannelOrder, DataType, Encoding, ExtentSchema, LayerKind, LayerSchema,
 import { RenderResponseSchema, type RenderRequest, type RenderResponse } from "../../src/io/gen/layoutbrush/v1/render_pb";
 import { LayoutbrushService } from "../../src/io/gen/layoutbrush/v1/service_pb";
 import { sendingRefusal, sendingWarning } from "../../src/io/size_warning";
+import type { Rect } from "../../src/model/geometry";
 import type { LabelMap } from "../../src/model/types";
 import { noise, photo } from "./sample_project";
 
 const PHOTO = photo(40, 30);
+const PHOTO_RECT: Rect = { x: 0, y: 0, width: 40, height: 30 };
 const MAP: LabelMap = { width: 40, height: 30, ids: new Uint8Array(1200) };
 
 /** A detail as it travels: fields 1 and so on, as strings, nested messages or numbers. */
@@ -204,16 +206,26 @@ describe.each([false, true])("a render, polled: %s", (poll) => {
     expect(server.renders.every(({ options }) => options!.supersede && options!.seed === 3)).toBe(true);
   });
 
-  it("sends the whole map where its state is gone", async () => {
+  it("builds on the map that it was opened with where its state is gone", async () => {
     const server = new Scripted();
-    server.before = (turn) => {
-      if (turn === 1) throw stale();
-    };
     const document = await server.backend({ poll }).open(PHOTO, MAP);
-    await document.render(request((ids) => ids.fill(4, 83, 86)));
-    const layout = server.renders[1]!.edit!.layout;
-    expect(layout.case).toBe("labelMap");
-    expect((layout.value as Layer).data.length).toBe(1200);
+    const painted = (from: number, to: number, changed: Rect | null) => ({ ...request((ids) => ids.fill(4, 83, to)), changed: changed && { x: from % 40, y: 2, width: to - from, height: 1 } });
+    await document.render(painted(83, 86, null));
+    await document.render(painted(86, 88, PHOTO_RECT));
+    server.before = (turn) => {
+      if (turn === 3) throw stale();
+    };
+    await document.render(painted(88, 90, PHOTO_RECT));
+    await document.render(painted(90, 91, PHOTO_RECT));
+    const tiles = server.renders.map(({ edit }) => (edit!.layout.case === "tiles" ? edit!.layout.value : null)!);
+    expect(tiles.map(({ baseRevision, tiles: [tile] }) => [baseRevision, tile!.bounds!.x, tile!.bounds!.width])).toEqual([
+      [0n, 3, 3],
+      [1n, 6, 2],
+      [2n, 8, 2],
+      [0n, 3, 7],
+      [3n, 10, 1],
+    ]);
+    expect([...tiles[3]!.tiles[0]!.data]).toEqual(Array(7).fill(4));
   });
 
   it("opens the photo again where the server has forgotten it", async () => {
