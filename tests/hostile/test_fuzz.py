@@ -55,9 +55,26 @@ LAYERS = st.builds(
     transfer_id=st.integers(0, 3),
     reference_id=IDS,
 )
-SOURCES = st.builds(
-    v1.Source, label_id=st.integers(0, 300), reference_id=IDS, source_label_id=st.one_of(st.none(), st.integers(0, 300))
+TARGETS = st.one_of(
+    st.builds(v1.Source, label_id=st.integers(0, 300)), st.builds(v1.Source, region=LAYERS), st.builds(v1.Source)
 )
+ORIGINS = st.builds(
+    v1.Source,
+    reference_id=IDS,
+    source_label_id=st.one_of(st.none(), st.integers(0, 300)),
+    source_region=st.one_of(st.none(), LAYERS),
+    place=st.one_of(st.none(), BOUNDS),
+)
+
+
+def merged(target: v1.Source, origin: v1.Source) -> v1.Source:
+    source = v1.Source()
+    source.MergeFrom(target)
+    source.MergeFrom(origin)
+    return source
+
+
+SOURCES = st.builds(merged, TARGETS, ORIGINS)
 EDITS = st.builds(
     v1.Edit,
     label_map=st.one_of(st.none(), LAYERS),
