@@ -151,6 +151,21 @@ def test_a_thing_that_stands_free_in_both_is_brought_to_size() -> None:
     assert (after[94:100, 38:82] < 200).all()
 
 
+def test_within_a_label_colour_gives_way_at_the_seam_and_stays_in_the_midst() -> None:
+    chosen = editor()
+    region = np.zeros(layout().shape, np.bool_)
+    region[72:124, 30:130] = True
+    sources = (Source(region=region, reference="r"),)
+    request = EditRequest(layout(), sources=sources, references={"r": reference(chosen)})
+    plain = edited(chosen, request, layout())[1].astype(int).mean(axis=2)
+    joining = Editor(Copying(), STAND_IN_MANIFEST, EditorOptions(feather=0))
+    joined = edited(joining, request, layout())[1].astype(int).mean(axis=2)
+    rim, midst = np.s_[74:122, 32:35], np.s_[96:100, 70:90]
+    assert abs(plain[rim].mean() - COLOURS[GRASS] - 48) < 3
+    assert abs(joined[rim].mean() - COLOURS[GRASS] - 4) < 12
+    assert abs(joined[midst].mean() - plain[midst].mean()) < 3
+
+
 @pytest.mark.parametrize("seed", [0, 5])
 def test_same_seed_same_picture(seed: int) -> None:
     chosen = editor()

@@ -174,7 +174,8 @@ class Editor:
             spread = woven.spread(unsure, self.options.harmony)
 
         def finished(planes: Array) -> Array:
-            return task.whole(task.harmonised(task.settled(planes, woven.warped, kept), spread))
+            settled = task.harmonised(task.settled(planes, woven.warped, kept), spread)
+            return task.whole(woven.joined(settled, task.view.edited) if self.options.harmony > 0 else settled)
 
         if "warped" in request.previews and not scene.native:  # the result takes longer there
             yield Preview("warped", preview_layer(prepared, task, finished(woven.warped)))

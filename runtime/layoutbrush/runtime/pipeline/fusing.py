@@ -18,6 +18,7 @@ from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import Manifest
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import BoolMap
+from layoutbrush.runtime.pipeline.harmony import harmonised
 from layoutbrush.runtime.pipeline.mask import SOURCE_RIM, filled_bounds, grow
 from layoutbrush.runtime.pipeline.mixing import Part
 from layoutbrush.runtime.pipeline.placing import Overlay, key_region, overlay
@@ -31,8 +32,12 @@ foreign.
 """
 KEEP_DRAWN = 0.85
 """Share of the warp in what is drawn from elsewhere: the refiner would paint it as the photo looks."""
-SEAM = 16
-"""Network pixels over which light and colour of what is drawn from elsewhere give way to the photo's at a seam."""
+SEAM = 0.25
+"""How far light and colour of what is drawn from elsewhere give way to the photo's at a seam within one label: share of
+the square root of what is drawn.
+"""
+STEPS = 8
+"""In which it does."""
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -79,11 +84,23 @@ class Woven:
         return np.where(self.drawn[0], np.float32(KEEP_DRAWN), share)
 
     def spread(self, unsure: Floats, strength: float) -> Floats:
-        """Return the share of the seam's difference that is taken away, float32 (h, w): where the warp is unsure, and
-        of what is drawn from elsewhere near the seam.
+        """Return the share of the seam's difference that is taken away of what the photo itself fills, float32 (h, w):
+        where the warp is unsure.
         """
-        share = np.float32(strength) * unsure
-        return np.where(self.drawn[0], _near_rim(self.inside[0]), share) if self.drawn.any() else share
+        return np.where(self.drawn[0], np.float32(0), np.float32(strength) * unsure)
+
+    def joined(self, planes: Array, edited: Ints) -> Array:
+        """Return a picture, float32 (1, 3, h, w), in which light and colour of what is drawn from elsewhere give way to
+        what lies around it, as far as that has the same label; in its midst it looks as it does there.
+
+        `edited`: int32 (1, h, w).
+        """
+        drawn = self.drawn[0]
+        if not drawn.any():
+            return planes
+        reach = round(SEAM * float(np.sqrt(np.count_nonzero(drawn))))
+        maps = (drawn, edited[0], edited[0], np.ones_like(drawn))
+        return harmonised(planes[0], planes[0], *maps, 1.0, _near(~drawn, max(STEPS, reach)))[None]
 
 
 class Weaving:
@@ -274,9 +291,11 @@ def _place(task: Task, lie: Overlay, where: Bounds, size: Extent, padded: Extent
     return np.array([shares[0], shares[2], shares[1], shares[3]], np.float32)
 
 
-def _near_rim(inside: BoolMap) -> Floats:
-    """Return 1 at the mask's rim, falling to 0 over SEAM pixels, float32 (h, w)."""
-    near = np.zeros(inside.shape, np.float32)
-    for step in range(SEAM, 0, -SEAM // 8):
-        near[grow(~inside, step)] = 1 - step / SEAM
-    return near
+def _near(values: BoolMap, reach: int) -> Floats:
+    """Return 1 beside True pixels, falling to 0 at about `reach` pixels from them, float32 (h, w)."""
+    near = np.zeros(values.shape, np.float32)
+    grown = values
+    for _ in range(STEPS):
+        grown = grow(grown, max(1, reach // STEPS))
+        near += grown
+    return near / np.float32(STEPS)
