@@ -34,9 +34,9 @@ def bench_superseding(
             for share in shares:
                 stroke, _ = painted(layout, share)
                 render(stub, edit_request(document, stroke, 0))
-                idle = [render(stub, edit_request(document, stroke, seed)).preview for seed in range(repeats)]
-                hurried = []
-                for index in range(repeats):
+                idle, hurried = [], []
+                for index in range(repeats):  # in turns: what else runs on the machine slows both
+                    idle.append(render(stub, edit_request(document, stroke, index)).preview)
                     running = _Running(stub.Render(edit_request(document, whole, 2 + index)))
                     time.sleep(lasts * (index + 0.5) / (repeats + 1))
                     hurried.append(render(stub, edit_request(document, stroke, index, supersede=True)).preview)
