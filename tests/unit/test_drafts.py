@@ -12,6 +12,7 @@ import pytest
 
 from layoutbrush.runtime.bundle import Bundle, write
 from layoutbrush.runtime.drafts import Box, Drafter, DraftRequest, find_drafter, label_map, open_drafter
+from layoutbrush.runtime.drafts.boxes import in_sight
 from layoutbrush.runtime.drafts.changes import change_weights, edited_boxes
 from layoutbrush.runtime.drafts.looks import latent_codes
 from layoutbrush.runtime.engines.stand_in import STAND_IN_DRAFTS, STAND_IN_MANIFEST, StandInEngine
@@ -51,6 +52,30 @@ def test_the_thinnest_box_keeps_a_pixel_and_an_unknown_name_hides_what_is_behind
     assert np.argwhere(labels == 1).tolist() == [[5, 9]]
     labels = label_map([box("sky", 0, 0, 1, 1), box("unicorn", 0.5, 0, 1, 1)], IDS, Extent(4, 2))
     assert labels.tolist() == [[0, 0, 255, 255]] * 2
+
+
+def test_what_is_hidden_altogether_is_left_out() -> None:
+    behind, wall = box("tree", 0.3, 0.3, 0.6, 0.6), box("sky", 0.25, 0.3, 0.6, 0.75)
+    assert in_sight((behind, wall)) == (wall,)
+    assert in_sight((wall, behind)) == (wall, behind)
+    halves = (box("sky", 0.2, 0, 0.45, 1), box("road", 0.45, 0, 0.7, 1))
+    assert in_sight((behind, *halves)) == halves
+    gap = (halves[0], dataclasses.replace(halves[1], left=0.45 + 1e-9))
+    assert in_sight((behind, *gap)) == (behind, *gap)
+    assert in_sight((behind, behind)) == (behind,)
+    thin = dataclasses.replace(behind, left=0.6)
+    assert in_sight((thin, wall)) == (thin, wall)
+    assert in_sight((thin,)) == (thin,)
+
+
+def test_a_hidden_box_makes_no_difference_to_a_draft() -> None:
+    drafter = Drafter(Global(), STAND_IN_DRAFTS)
+    tree, wall = box("tree", 0.3, 0.3, 0.6, 0.6, 1), box("sky", 0.25, 0.3, 0.6, 0.75, 2)
+    (with_it,), (without,), (in_front,) = (
+        drafter.draft(DraftRequest(b)) for b in ((tree, wall), (wall,), (wall, tree))
+    )
+    np.testing.assert_array_equal(with_it, without)
+    assert (in_front != without).any()
 
 
 # Looks
@@ -277,10 +302,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.mark.parametrize("objects", [1, 2, 30, 64])
 def test_a_bundle_runs_with_any_number_of_objects(bundle: Bundle, objects: int) -> None:
     drafter = open_drafter(str(bundle.path), threads=1)
-    boxes = tuple(box("tree", 0, 0, 0.5, 1, look) for look in range(objects))
+    boxes = tuple(box("tree", 0, 0, 0.5, 1 - look / 64, look) for look in range(objects))
     (picture,) = drafter.draft(DraftRequest(boxes, seed=4))
     assert picture.shape == (32, 32, 3)
-    value = latent_codes(4, 0, range(objects), 6).sum(dtype=np.float64) + objects * (1 + 1.5)
+    places = sum(box.right + box.bottom for box in boxes)
+    value = latent_codes(4, 0, range(objects), 6).sum(dtype=np.float64) + objects + places
     assert abs(int(picture[0, 0, 0]) - round(255 / (1 + np.exp(-value)))) <= 1
 
 

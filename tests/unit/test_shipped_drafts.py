@@ -45,7 +45,9 @@ def test_neither_threads_nor_the_count_change_a_byte(drafter: Drafter) -> None:
 
 @pytest.mark.parametrize("objects", [1, 2, 7, 30, 64])
 def test_any_number_of_objects(drafter: Drafter, objects: int) -> None:
-    boxes = [(STREET * 13)[i] for i in range(objects)]
+    labels = drafter.labels
+    places = [(i % 8 / 8, i // 8 / 8) for i in range(objects)]  # side by side: none hides another
+    boxes = [Box(labels[i % 15], x, y, x + 1 / 8, y + 1 / 8, i) for i, (x, y) in enumerate(places)]
     (picture,) = drafter.draft(DraftRequest(tuple(boxes), seed=3))
     assert picture.shape == (drafter.size, drafter.size, 3)
     assert picture.std() > 1  # not one flat colour

@@ -60,6 +60,22 @@ def label_map(boxes: Sequence[Box], ids: Mapping[str, int], extent: Extent) -> N
     return labels
 
 
+def in_sight(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """Return the boxes of which something can be seen: those that later ones hide altogether are left out.
+
+    One so thin that its edges are the same number hides nothing and isn't hidden.
+    """
+    across = np.unique([edge for box in boxes for edge in (box.left, box.right)])
+    down = np.unique([edge for box in boxes for edge in (box.top, box.bottom)])
+    front = np.full((len(down), len(across)), -1, np.int32)  # who covers the cell that begins at these edges
+    for index, box in enumerate(boxes):
+        rows = slice(*np.searchsorted(down, (box.top, box.bottom)))
+        front[rows, slice(*np.searchsorted(across, (box.left, box.right)))] = index
+    seen = set(np.unique(front).tolist())
+    seen |= {index for index, box in enumerate(boxes) if box.left == box.right or box.top == box.bottom}
+    return tuple(box for index, box in enumerate(boxes) if index in seen)
+
+
 def _span(low: float, high: float, size: int) -> slice:
     start = min(round(low * size), size - 1)
     return slice(start, min(max(round(high * size), start + 1), size))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime.bundle import Bundle
-from layoutbrush.runtime.drafts.boxes import Box, DraftRequest
+from layoutbrush.runtime.drafts.boxes import Box, DraftRequest, in_sight
 from layoutbrush.runtime.drafts.changes import blended, change_weights
 from layoutbrush.runtime.drafts.looks import latent_codes
 from layoutbrush.runtime.engines import Engine, open_engine
@@ -70,9 +70,12 @@ class Drafter:
             yield picture
 
     def _draw(self, layout: Sequence[Box], seed: int, number: int, cancelled: Callable[[], bool]) -> NDArray[np.uint8]:
-        """One draft of one layout, made anew."""
+        """One draft of one layout, made anew. Networks tend to show a small box through a larger one that lies in front
+        of it; what is hidden altogether is not theirs to see.
+        """
         if cancelled():
             raise Cancelled
+        layout = in_sight(layout)
         codes = latent_codes(seed, number, [box.look for box in layout], self._code)
         inputs = {
             "labels": np.array([self._ids[box.label] for box in layout], np.int32),
