@@ -69,6 +69,10 @@ def test_its_references_are_drawn_from(blocks: dict[str, str]) -> None:
     exec(compile(blocks["references"], "GUIDE.md", "exec"), {})  # noqa: S102  # our own document
 
 
+def test_its_found_references_are_as_it_says(blocks: dict[str, str]) -> None:
+    exec(compile(blocks["found"], "GUIDE.md", "exec"), {})  # noqa: S102  # our own document
+
+
 def test_what_it_links_to_is_there(repository: Path) -> None:
     folder = repository / "plugin_bridge"
     for target in re.findall(r"\]\(([^)#:]+)\)", (folder / "GUIDE.md").read_text(encoding="utf-8")):
