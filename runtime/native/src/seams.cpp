@@ -13,6 +13,7 @@ namespace layoutbrush {
 namespace {
 
 constexpr int kUnits = 16;
+constexpr int kOwnShare = 2;  // of a pixel at a seam, beside one for each neighbour's offset
 constexpr int kDirections[4][2] = {{0, -1}, {0, 1}, {-1, 0}, {1, 0}};
 // A pixel's own cell is looked at first, then those around it, the nearer ones first.
 constexpr int kAround[9][2] = {{0, 0}, {0, -1}, {0, 1}, {-1, 0}, {1, 0}, {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
@@ -50,6 +51,12 @@ struct Changes {
     ++now;
   }
 };
+
+// A quotient rounded to nearest, halves upwards, also of what is negative.
+int64_t rounded(int64_t value, int64_t by) {
+  const int64_t twice = 2 * value + by, whole = twice / (2 * by);
+  return whole - (twice % (2 * by) < 0);
+}
 
 struct Rows {
   const LbBand& b;
@@ -98,7 +105,7 @@ struct Rows {
   // What a seam costs between a pixel that follows `cell` and a neighbour that follows `other`.
   int64_t seam(int64_t y, int64_t x, int32_t cell, int64_t ny, int64_t nx, int32_t other) const {
     const int64_t q = at(ny, nx);
-    if (b.state[q] != 1 || b.labels[q] != b.labels[at(y, x)] || same(cell, other)) return 0;
+    if (other < 0 || b.state[q] != 1 || b.labels[q] != b.labels[at(y, x)] || same(cell, other)) return 0;
     return between(y, x, cell, other) + between(ny, nx, cell, other);
   }
 
@@ -188,7 +195,8 @@ struct Rows {
     changes.mark(top, left);
   }
 
-  // The tint of the four cells around a pixel, of those whose offset it follows.
+  // The tint of the four cells around a pixel, of those whose offset it follows; at a seam a share of what the neighbours
+  // copy, so that it is no sharper than the photo.
   void pixel(int64_t y, int64_t x) const {
     const int64_t p = at(y, x);
     uint8_t* out = b.out + 3 * ((y - 1) * (b.width - 2) + x - 1);
@@ -213,13 +221,18 @@ struct Rows {
       weights = 1;
       for (int k = 0; k < 3; ++k) total[k] = b.tint[3 * mine + k];
     }
+    int64_t sum[3], count = kOwnShare;
     const uint8_t* from = b.key + 3 * key(y, x, mine);
-    for (int k = 0; k < 3; ++k) {
-      // Rounded to nearest, halves upwards; never negative where it is divided, so that both languages agree.
-      const int64_t unit = 2 * kUnits * weights;
-      const int64_t exact = std::max<int64_t>(0, unit * from[k] + 2 * total[k] + kUnits * weights);
-      out[k] = static_cast<uint8_t>(std::min<int64_t>(255, exact / unit));
+    for (int k = 0; k < 3; ++k) sum[k] = count * (kUnits * from[k] + rounded(total[k], weights));
+    for (const auto& way : kDirections) {
+      const int64_t q = at(y + way[0], x + way[1]);
+      const int32_t other = b.choice[q];
+      if (other < 0 || b.state[q] != 1 || b.labels[q] != b.labels[p] || same(other, mine)) continue;
+      const uint8_t* theirs = b.key + 3 * key(y, x, other);
+      for (int k = 0; k < 3; ++k) sum[k] += kUnits * theirs[k] + b.tint[3 * other + k];
+      ++count;
     }
+    for (int k = 0; k < 3; ++k) out[k] = static_cast<uint8_t>(std::clamp<int64_t>(rounded(sum[k], kUnits * count), 0, 255));
   }
 };
 

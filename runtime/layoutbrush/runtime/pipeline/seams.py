@@ -22,6 +22,8 @@ from layoutbrush.runtime.ops.library import pointer
 
 UNITS = 16
 """Colours are compared and tinted in sixteenths of a level."""
+OWN_SHARE = 2
+"""Of a pixel at a seam, beside one for each neighbour's offset: one pixel of fading, as lenses have it."""
 REACH = 2
 """How many cells away a pixel's offset may come from."""
 LABEL_COST = 8000
@@ -221,9 +223,17 @@ class _Work:
                 weights += weight
         alone = weights == 0
         total[alone], weights[alone] = self.tint[mine[alone]], 1
-        unit = 2 * UNITS * weights[:, None]
-        exact = unit * self._fetched(y, x, mine) + 2 * total + UNITS * weights[:, None]
-        found: Bytes = np.minimum(np.maximum(exact, 0) // unit, 255).astype(np.uint8)
+        added = OWN_SHARE * (UNITS * self._fetched(y, x, mine) + _rounded(total, weights))
+        count = np.full(y.size, OWN_SHARE, np.int64)
+        for dy, dx in _DIRECTIONS:
+            ny, nx = y + dy, x + dx
+            other = self.choice[ny, nx]
+            beside = (rows.state[ny, nx] == FILLED) & (rows.labels[ny, nx] == rows.labels[y, x]) & (other >= 0)
+            other = np.maximum(other, 0)
+            beside &= ~self._same(other, mine)
+            added += self._shown(y, x, other) * beside[:, None]
+            count += beside
+        found: Bytes = np.clip(_rounded(added, UNITS * count), 0, 255).astype(np.uint8)
         return found
 
     def _same(self, one: Ints, other: Ints) -> NDArray[np.bool_]:
@@ -260,8 +270,8 @@ class _Work:
     def _seam(self, pixels: Pixels, cell: Ints, near: Pixels, other: Ints) -> NDArray[np.int64]:
         """Return what seams cost between pixels that follow `cell` and neighbours that follow `other`, int64 (n,)."""
         counts = (self.rows.state[near] == FILLED) & (self.rows.labels[near] == self.rows.labels[pixels])
-        other = np.maximum(other, 0)
-        counts &= ~self._same(cell, other)
+        counts &= other >= 0
+        counts &= ~self._same(cell, np.maximum(other, 0))
         cost = np.zeros(cell.size, np.int64)
         for y, x in (pixels, near):
             y, x, one, two = y[counts], x[counts], cell[counts], other[counts]
@@ -275,6 +285,12 @@ class _Work:
             near = y + down, x + right
             cost += self._seam((y, x), cell, near, self.choice[near])
         return cost
+
+
+def _rounded(values: NDArray[np.int64], by: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return quotients rounded to nearest, halves upwards; (n, 3) by (n,)."""
+    quotients: NDArray[np.int64] = (2 * values + by[:, None]) // (2 * by[:, None])
+    return quotients
 
 
 def _struct(rows: Rows, cells: Cells, choice: Ints, out: Bytes | None, passes: int) -> carrying.BandStruct:
