@@ -163,8 +163,13 @@ def _task(config: Config) -> Iterator[dict[str, object]]:
 def _drafts(config: Config) -> Iterator[dict[str, object]]:
     from layoutbrush.runtime.bench.drafts import bench_drafts
     from layoutbrush.runtime.bench.edits import own_server
+    from layoutbrush.runtime.bundle import find
+    from layoutbrush.runtime.engines.stand_in import STAND_IN
 
-    with own_server("stand-in", config.threads, config.drafts) as server:
+    # By its path: beside the stand-in, which loads faster than networks that aren't measured here, the default bundle's
+    # name would mean the stand-in's drafts.
+    drafts = STAND_IN if STAND_IN in (config.bundle, config.drafts) else str(find(config.drafts))
+    with own_server(STAND_IN, config.threads, drafts) as server:
         yield from bench_drafts(server, config.boxes, config.counts, config.repeats)
 
 
