@@ -54,7 +54,7 @@ class EditorOptions:
     margin: float = 0.5
     harmony: float = 0.6
     keep: float = 0.4
-    calm: float = 0.1
+    calm: float = 0.15
 
 
 @dataclass(eq=False)
