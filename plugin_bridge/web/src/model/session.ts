@@ -167,13 +167,20 @@ export class Session {
     await this.while("Opening the draft", async (signal) => this.openPhoto(photo, signal));
   }
 
-  /** The boxes of a draft become the layout of the photo that is open. */
-  layDraft(draft: Drafted): void {
-    const document = this.bench.peek()?.document;
-    if (!document) return;
-    const layout = boxesLayout(draft.boxes, document.labels, document.extent);
-    this.say(layLayout(document, layout, "Layout of a draft") ? "The layout is that of the draft" : "Nothing changed");
-    this.turnBoard(false);
+  /** The boxes of a draft, or the labels that the server finds in it, become the layout of the photo that is open. */
+  async layDraft(draft: Drafted, by: "boxes" | "labels"): Promise<void> {
+    await this.while("Finding what the draft holds", async (signal) => {
+      const document = this.bench.peek()?.document;
+      if (!document) return;
+      const picture = () => draftPhoto(draft, this.board.extent.peek());
+      const layout =
+        by === "boxes"
+          ? boxesLayout(draft.boxes, document.labels, document.extent)
+          : await this.backend.segment(picture(), { signal });
+      signal.throwIfAborted();
+      this.say(layLayout(document, layout, "Layout of a draft") ? "The layout is that of the draft" : "Nothing changed");
+      this.turnBoard(false);
+    });
   }
 
   /** A draft becomes a second photo of the one that is open. */

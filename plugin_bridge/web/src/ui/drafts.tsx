@@ -74,8 +74,13 @@ function Actions({ board, draft }: { board: Board; draft: Drafted | null }) {
   return (
     <div class="row" role="group" aria-label="With the draft">
       {bench && (
-        <IconButton icon="check" name="Lay its boxes over the photo as the layout" tip="above" disabled={none} onClick={() => draft && session.layDraft(draft)}>
-          Use as layout
+        <IconButton icon="check" name="Lay its boxes over the photo as the layout" tip="above" disabled={none} onClick={() => void (draft && session.layDraft(draft, "boxes"))}>
+          Use boxes as layout
+        </IconButton>
+      )}
+      {bench && info?.segmentation && (
+        <IconButton icon="relabel" name="Lay the labels that are found in it over the photo as the layout" tip="above" disabled={none} onClick={() => void (draft && session.layDraft(draft, "labels"))}>
+          Use its labels
         </IconButton>
       )}
       {bench && (
