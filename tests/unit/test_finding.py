@@ -119,6 +119,19 @@ def test_looks_of_nothing_and_of_few() -> None:
     assert Looks.of([one, nothing]).likeness(one).shape == (2,)
 
 
+def test_a_layout_that_was_asked_for_weighs_more_than_one_that_was_seen(tmp_path: Path) -> None:
+    library = small_library(tmp_path)
+    blue = library.photo("blue.jpg")
+    seen = library.describer.query(None, blue)
+    asked = library.describer.query(halves(0.5, above=3, below=0), blue)
+    assert (seen.asked, asked.asked) == (False, True)
+    best, other = (library.find(query, 1)[0] for query in (seen, asked))
+    assert best.name == other.name == "blue.jpg"
+    assert best.score > 0.9 > 0.7 > other.score
+    mirrored = library.describer.query(None, blue[:, ::-1].copy())
+    assert library.find(mirrored, 1)[0].score > 0.9
+
+
 # The library and its index
 
 

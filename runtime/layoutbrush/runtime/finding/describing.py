@@ -85,10 +85,10 @@ class Describer:
         """Return what to look for: a label map uint8 (H, W), a picture uint8 (h, w, 3), or both. A picture without a
         label map is segmented.
         """
-        look = None
+        look, asked = None, layout is not None
         if picture is not None:
             layout, look = self._seen(picture, layout, cancelled)
-        return Query(None if layout is None else layout_shares(layout, self._labels), look)
+        return Query(None if layout is None else layout_shares(layout, self._labels), look, asked)
 
     def _seen(
         self, photo: NDArray[np.uint8], layout: NDArray[np.uint8] | None, cancelled: Callable[[], bool]

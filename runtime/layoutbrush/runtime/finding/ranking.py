@@ -12,16 +12,20 @@ from layoutbrush.runtime.finding.index import Description, Look
 from layoutbrush.runtime.finding.layouts import Shares, layout_likeness
 from layoutbrush.runtime.finding.looks import Looks
 
-_LAYOUT = 0.4
-"""Weight of the layout beside the look, where a query has both."""
+ASKED, SEEN = 0.5, 0.2
+"""Weight of the layout beside the look: of one that was given, and of one that was found in the picture."""
+
+_MIRRORED = 0.97
+"""Worth of a mirrored layout, where nobody gave one: a picture is still found when it is turned left to right."""
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What to look for: a layout, a look, or both."""
+    """What to look for: a layout, a look, or both. `asked`: False where the layout was only found in the picture."""
 
     layout: Shares | None = None
     look: Look | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +53,15 @@ class Table:
 
     def scores(self, query: Query) -> NDArray[np.float32]:
         """Return the likeness of each photo, float32 (N,) in [0, 1]."""
-        total, weights = np.zeros(len(self.names), np.float32), 0.0
-        if query.layout is not None:
-            weight = _LAYOUT if query.look is not None else 1.0
-            total += np.float32(weight) * layout_likeness(query.layout, self.layouts)
-            weights += weight
-        if query.look is not None:
-            total += np.float32(1.0 - weights) * self.looks.likeness(query.look)
-        return total
+        if query.look is None:
+            return np.zeros(len(self.names), np.float32) if query.layout is None else self._layouts(query.layout)
+        look = self.looks.likeness(query.look)
+        if query.layout is None:
+            return look
+        layout, weight = self._layouts(query.layout), np.float32(ASKED if query.asked else SEEN)
+        if not query.asked:
+            layout = np.maximum(layout, np.float32(_MIRRORED) * self._layouts(query.layout[:, ::-1]))
+        return weight * layout + (1 - weight) * look
+
+    def _layouts(self, layout: Shares) -> NDArray[np.float32]:
+        return layout_likeness(layout, self.layouts)
