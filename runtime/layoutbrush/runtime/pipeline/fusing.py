@@ -65,8 +65,8 @@ class Strand:
 @dataclass(frozen=True, eq=False)
 class Woven:
     """`warped`: float32 (1, 3, h, w) of the window, the view itself outside the mask. `confidence`: float32
-    (1, 1, h, w). `correspondences`: of each strand, int32 (1, h, w) in the pixels of its keys. `inside`, `drawn`:
-    bool (1, h, w), what may change, and what of it comes from another photo or label.
+    (1, 1, h, w). `correspondences`: of each strand, int32 (1, h, w) in the pixels of its keys. `drawn`,
+    `photo`: bool (1, h, w), what comes from another photo or label, and what is no padding.
     """
 
     strands: Sequence[Strand]
@@ -74,7 +74,7 @@ class Woven:
     confidence: Array
     correspondences: Sequence[Array]
     drawn: BoolMap
-    inside: BoolMap
+    photo: BoolMap
 
     def kept(self, unsure: Floats, keep: float) -> Floats:
         """Return the warp's share in the result, float32 (h, w): `keep` where the warp is sure, nothing where it
@@ -95,12 +95,15 @@ class Woven:
 
         `edited`: int32 (1, h, w).
         """
-        drawn = self.drawn[0]
-        if not drawn.any():
+        drawn, labels = self.drawn[0], edited[0]
+        around = ~drawn & self.photo[0]
+        reach = max(STEPS, round(SEAM * float(np.sqrt(np.count_nonzero(drawn)))))
+        share = np.zeros(drawn.shape, np.float32)
+        for label in np.intersect1d(labels[drawn], labels[around]):
+            np.copyto(share, _near(around & (labels == label), reach), where=labels == label)
+        if not share[drawn].any():
             return planes
-        reach = round(SEAM * float(np.sqrt(np.count_nonzero(drawn))))
-        maps = (drawn, edited[0], edited[0], np.ones_like(drawn))
-        return harmonised(planes[0], planes[0], *maps, 1.0, _near(~drawn, max(STEPS, reach)))[None]
+        return harmonised(planes[0], planes[0], drawn, labels, labels, self.photo[0], 1.0, share)[None]
 
 
 class Weaving:
@@ -140,7 +143,9 @@ class Weaving:
             correspondences.append(found["correspondence"])
             if strand.part.label is not None:
                 drawn |= strand.cells
-        return Woven(self._strands, picture, confidence, correspondences, drawn, self._task.view.inside)
+        scene = self._task.scene
+        photo = self._task.cut(resample.pad(np.ones(scene.extent.shape, np.bool_), scene.padded, edge=False)[None])
+        return Woven(self._strands, picture, confidence, correspondences, drawn, photo)
 
     def _found(self, strand: Strand, view: View, handed: Arrays) -> Arrays:
         """Return what `warp_fine` does, with what is put in as it is."""
