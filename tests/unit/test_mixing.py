@@ -166,6 +166,15 @@ def test_within_a_label_colour_gives_way_at_the_seam_and_stays_in_the_midst() ->
     assert abs(joined[midst].mean() - plain[midst].mean()) < 3
 
 
+def test_the_edge_of_the_photo_is_no_seam() -> None:
+    labels = layout(height=123, width=149)
+    chosen = Editor(Copying(), STAND_IN_MANIFEST, EditorOptions(feather=0))
+    other = chosen.open(photo(labels, 45), labels)
+    request = EditRequest(labels, sources=(Source(GRASS, reference="r"),), references={"r": other})
+    _, after, _ = edited(chosen, request, labels)
+    assert np.abs(after[-6:].astype(int) - (COLOURS[GRASS] + 48)).max() < 8
+
+
 @pytest.mark.parametrize("seed", [0, 5])
 def test_same_seed_same_picture(seed: int) -> None:
     chosen = editor()
