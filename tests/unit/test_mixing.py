@@ -213,6 +213,19 @@ def test_masks_bound_what_sources_fill() -> None:
         assert np.array_equal(edited(chosen, request, layout())[2], mask)
 
 
+def test_a_region_of_unknown_label_takes_anything_from_the_reference() -> None:
+    chosen = editor()
+    painted = layout((255, 40, 80, 60, 30))
+    region = painted == 255
+    request = EditRequest(painted, sources=(Source(region=region, reference="r"),), references={"r": reference(chosen)})
+    before, after, mask = edited(chosen, request, layout())
+    assert mask[region].all()
+    assert np.array_equal(before[~mask], after[~mask])
+    found = after[region].astype(int).mean(axis=1)
+    wanted = [COLOURS[label] + 48 for label in (WATER, GRASS)]
+    assert (np.min([np.abs(found - colour) for colour in wanted], axis=0) < 8).all()
+
+
 def test_excluded_pixels_of_the_photo_are_no_source() -> None:
     labels = layout((WATER, 0, 0, 60, 40))
     exclude = np.zeros(labels.shape, np.bool_)

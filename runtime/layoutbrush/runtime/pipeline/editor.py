@@ -148,8 +148,8 @@ class Editor:
         yield Progress("encode", 0.0)
         with clock.stage("mask"):
             mask = edit_mask(prepared.painted, request)
-            request = self._without_gaps(prepared, request, mask)
             parts = split(prepared, request, mask)
+            request = self._without_gaps(prepared, request, mask)
             region = self._region(prepared, request, mask, parts)
         with clock.stage("warp"):
             glance = self._glance(engine, prepared, request, mask, parts, region)
