@@ -175,6 +175,19 @@ def test_large_photos_are_encoded_as_a_whole_for_a_glance_and_by_region() -> Non
     assert engine.graphs == [*STEPS, *STEPS]
 
 
+def test_a_long_panorama_is_encoded_by_region_alone() -> None:
+    photo, layout, edited = scene(12000, 80)
+    edited[:] = layout
+    edited[20:60, 3000:3040] = 0
+    engine = Recorder()
+    work = Editor(engine, STAND_IN_MANIFEST)
+    prepared = work.open(photo, layout)
+    assert engine.graphs == []
+    result_of(work.edit(prepared, EditRequest(edited)))
+    assert engine.graphs == ["encode_image", *STEPS]
+    assert np.prod(engine.calls[0][1]["image"][2:]) < 640 * 640
+
+
 def test_nobody_glances_where_no_preview_is_wanted() -> None:
     photo, layout, edited = scene(2000, 1500)
     edited[:] = layout

@@ -34,6 +34,9 @@ from layoutbrush.runtime.pipeline.task import Task, make_task
 from layoutbrush.runtime.pipeline.tiling import tiles
 from layoutbrush.runtime.pipeline.warping import refine
 
+WHOLE = 1.6
+"""Photos are encoded as a whole up to so many squares of the networks' scale."""
+
 OVERVIEW = 512
 """Longest side of the reduced maps from which the region of interest is chosen."""
 
@@ -101,7 +104,7 @@ class Editor:
         self, photo: Photo, layout: LabelMap | None = None, cancelled: Callable[[], bool] = lambda: False
     ) -> Prepared:
         """Return the photo ready to edit; without a layout, or where that says mostly nothing, it is segmented. Its
-        features are made at once, of a large photo at the networks' scale.
+        features are made at once, of a large photo at the networks' scale; of a long panorama by region alone.
 
         Raises:
             SizeMismatch, UnknownLabel: the layout does not fit the photo or the bundle.
@@ -117,7 +120,9 @@ class Editor:
         if not segmented and mostly_unknown(layout):
             given, layout = layout, filled_from(layout, self.segment(photo, cancelled))
         prepared = Prepared(photo, layout, segmented, given)
-        self._scene(prepared, Bounds.of(prepared.extent))
+        whole = Bounds.of(prepared.extent)
+        if self._network_extent(whole.extent).area <= self.scale * self.scale * WHOLE:
+            self._scene(prepared, whole)
         return prepared
 
     def segment(self, photo: Photo, cancelled: Callable[[], bool] = lambda: False) -> LabelMap:
