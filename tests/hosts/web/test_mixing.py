@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from layoutbrush.plugin_bridge import Picture, Source
+from layoutbrush.runtime.testing import ServerThread, scripted_backend
 
 from ..conftest import WebServer
-from .conftest import GatedServer
 from .painter import Painter, Result, made_by_server
 
 Visit = Callable[..., Painter]
@@ -220,11 +220,17 @@ def test_what_goes_wrong_with_a_second_photo_is_said(
     assert one.page.evaluate("() => window.layoutbrush.project().references.length") == 1
 
 
-def test_what_a_server_cannot_do_is_not_shown(
-    painter: Visit, gated_server: GatedServer, photo: Path, evening: Path
-) -> None:
+@pytest.fixture
+def plain_url() -> Iterator[str]:
+    """Address of a server that draws from no other photo, makes no drafts and has no folder."""
+    testing = pytest.importorskip("layoutbrush.plugin_bridge.gateway.testing", reason="the extra web isn't installed")
+    with ServerThread(scripted_backend(references=False)) as server, testing.GatewayThread(server.address) as gateway:
+        yield str(gateway.url).rstrip("/")
+
+
+def test_what_a_server_cannot_do_is_not_shown(painter: Visit, plain_url: str, photo: Path, evening: Path) -> None:
     """Without the capabilities: nothing to draw from, no board, nothing to find. Labels can still be placed."""
-    one = painter(gated_server.url)
+    one = painter(plain_url)
     one.drop(photo)
     one.refer(evening)
     one.look("plain")
