@@ -10,7 +10,7 @@ import numpy as np
 from layoutbrush.export.examples import edit_example
 from layoutbrush.export.validation.backends import Backend
 from layoutbrush.export.validation.rows import Row, Tolerance, merged
-from layoutbrush.export.validation.tolerances import CONFIDENCE, FEATURES, LABELS, OUTSIDE, PICTURE, WARP
+from layoutbrush.export.validation.tolerances import CONFIDENCE, FEATURES, LABELS, OUTSIDE, PICTURE, SEEN, WARP
 from layoutbrush.runtime.bundle import UNKNOWN_LABEL
 from layoutbrush.runtime.engines import Array
 
@@ -71,7 +71,7 @@ def _tolerances(graph: str, schedule: str) -> tuple[Tolerance, ...]:
         "warp_coarse": (*WARP[schedule][:1], LABELS),
         "warp_fine": (*WARP[schedule], OUTSIDE),
         "refine": (PICTURE, OUTSIDE),
-        "segment": (LABELS, CONFIDENCE, FEATURES),
+        "segment": (LABELS, CONFIDENCE, SEEN),
         "complete": (LABELS, CONFIDENCE),
     }[graph]
 
@@ -85,7 +85,7 @@ def _measured(
         yield LABELS, float((one["labels"] != other["labels"]).mean())
         yield CONFIDENCE, float(np.abs(one["confidence"] - other["confidence"]).mean())
         if graph == "segment":
-            yield FEATURES, _largest(one["features"], other["features"])
+            yield SEEN, _largest(one["features"], other["features"]) / max(1e-6, float(one["features"].max()))
     elif graph == "refine":
         yield PICTURE, max(_largest(one[name], other[name]) for name in one)
         yield OUTSIDE, float(_changed(one["refined"], inputs) + _changed(other["refined"], inputs))

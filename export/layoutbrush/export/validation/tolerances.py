@@ -14,6 +14,7 @@ EXACT = Tolerance("entries that differ", 0)
 WARPED = Tolerance("largest difference", SPARSE_ATTENTION_WARP.tolerances["warped"]["absolute"])
 
 FEATURES = Tolerance("largest difference of a feature", 1e-3)
+SEEN = Tolerance("largest difference, share of largest feature", 1e-3)  # the trunk's features have no unit
 PICTURE = Tolerance("largest difference of a pixel", 1e-2)
 LABELS = Tolerance("share of labels that differ", 2e-3)
 CONFIDENCE = Tolerance("mean difference of confidence", 2e-3)
