@@ -243,7 +243,10 @@ def test_drafts_are_those_of_every_client(painter: Visit, web_server: WebServer)
 
 
 def _drafts_of(address: str, objects: list[dict[str, Any]]) -> list[NDArray[np.uint8]]:
-    boxes = [Box(found["label"], *found["bbox"], found["look"]) for found in objects]
+    boxes = []
+    for found in objects:
+        x, y, width, height = found["bbox"]
+        boxes.append(Box(found["label"], x, y, width, height, found["look"]))
     with Client(address) as client:
         drafts = [event for event in client.draft(boxes, 512, 512, count=DRAFTS) if isinstance(event, Draft)]
     pictures = [draft.picture for draft in drafts]
