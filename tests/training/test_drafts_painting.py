@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from layoutbrush.training.commands import evaluate_drafts
+from layoutbrush.training.commands import evaluate_drafts, train
 from layoutbrush.training.data.labels import LABEL_NAMES, UNKNOWN
 from layoutbrush.training.data.photo import DataError, Photo
 from layoutbrush.training.drafts import stage
@@ -23,7 +23,7 @@ from layoutbrush.training.drafts.boxed_photo import Box, BoxFilter
 from layoutbrush.training.drafts.classifier import CropClassifier
 from layoutbrush.training.drafts.config import DraftConfig, DraftConfigError
 from layoutbrush.training.drafts.evaluation import Evaluator
-from layoutbrush.training.drafts.generator import DraftNetwork
+from layoutbrush.training.drafts.generator import DraftNetwork, load_drafts
 from layoutbrush.training.drafts.graph import DraftGraph
 from layoutbrush.training.drafts.opening import open_boxes
 from layoutbrush.training.drafts.painting import Painter
@@ -152,6 +152,44 @@ def test_a_perceptual_loss_without_its_network_is_an_error(tmp_path: Path) -> No
     settings = stage.Settings(kind="toy", width=8, hidden=8, layers=1, judge_width=8, perceptual=1.0)
     with pytest.raises(OptionError, match="perceptual"):
         stage.build(settings, DataOptions(tmp_path, batch=2, size=32))
+
+
+def test_judges_with_a_penalty_train_on_changed_pictures(tmp_path: Path) -> None:
+    words = ("kind=toy", "latent=6", "embedding=5", "width=8", "hidden=8", "layers=1", "blocks=0", "judge_width=8")
+    words += (
+        "placed=16",
+        "painted=8",
+        "spectral=false",
+        "r1=0.1",
+        "augment=true",
+        "evaluated=2",
+        "drawn=2",
+        "rate=1e-3",
+    )
+    config = train.Config(
+        "drafts",
+        tmp_path,
+        tmp_path / "run",
+        steps=20,
+        batch=2,
+        size=32,
+        set=words,
+        precision="32-true",
+        threads=1,
+        accelerator="cpu",
+        evaluations=1,
+        tensorboard=False,
+    )
+    assert train.run(config) == 0
+    (last,) = (tmp_path / "run" / "checkpoints").glob("step-*")
+    network = load_drafts(last / "drafts.safetensors")
+    assert (network.config.painted, network.config.placed) == (8, 16)
+    judge = json.loads((last / "image_judge.json").read_text())
+    assert judge["arguments"]["spectral"] is False
+    lines = [json.loads(line) for line in (tmp_path / "run" / "curves.jsonl").read_text().splitlines()]
+    logged = next(line for line in lines if "image_gan" in line)
+    assert logged["image_r1"] > 0
+    assert logged["object_r1"] > 0
 
 
 def test_the_command_writes_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
