@@ -155,8 +155,8 @@ def test_a_perceptual_loss_without_its_network_is_an_error(tmp_path: Path) -> No
 
 
 def test_judges_with_a_penalty_train_on_changed_pictures(tmp_path: Path) -> None:
-    words = ("kind=toy", "latent=6", "embedding=5", "width=8", "hidden=8", "layers=1", "blocks=0", "judge_width=8")
-    words += (
+    sizes = ("kind=toy", "latent=6", "embedding=5", "width=8", "hidden=8", "layers=1", "blocks=0", "judge_width=8")
+    judged = (
         "placed=16",
         "painted=8",
         "spectral=false",
@@ -173,7 +173,7 @@ def test_judges_with_a_penalty_train_on_changed_pictures(tmp_path: Path) -> None
         steps=20,
         batch=2,
         size=32,
-        set=words,
+        set=(*sizes, *judged),
         precision="32-true",
         threads=1,
         accelerator="cpu",
