@@ -152,7 +152,7 @@ class _Carrier:
             labels=np.ascontiguousarray(networks.edited, np.uint8),
             there=np.ascontiguousarray(fill.cells),
         )
-        self.passes = int(np.clip(round(max(wide, high) / 4) + 2, 3, 5))
+        self.passes = int(np.clip(round(max(wide, high) / 4) + 1, 3, 4))
         self.above: Ints | None = None
 
     def fill(self, wide: Bounds, visible: Photo, labels: LabelMap, free: NDArray[np.uint8]) -> Photo | None:
