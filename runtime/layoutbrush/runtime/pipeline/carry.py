@@ -4,8 +4,8 @@ correction.
 At the networks' scale every masked pixel knows the pixel that it resembles. Its offset holds for all photo pixels
 around it, so each of those fetches its own counterpart: detail of full resolution at the cost of one look-up. Where
 neighbouring network pixels have different offsets, the seam between them is laid at full resolution, pixel by pixel
-(`seams`); but for its own pixels nothing is faded, as that would cost sharpness. What the refinement changed (light, colour)
-is low-frequency and added as a tint (`tint`).
+(`seams`); but for its own pixels nothing is faded, as that would cost sharpness. What the refinement changed (light,
+colour) is low-frequency and added as a tint (`tint`).
 
 Everything here runs over the masked pixels in bands of rows, and each band is handed out when it is done: memory
 follows the region.
