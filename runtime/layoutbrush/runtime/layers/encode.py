@@ -14,9 +14,7 @@ _PNG_EFFORT = 1
 """zlib level: 1 is three times as fast as the default 6 and at most a fifth larger on photos."""
 
 
-def arrange(
-    pixels: NDArray[np.uint8], order: ChannelOrder, mask: NDArray[np.bool_] | None = None
-) -> NDArray[np.uint8]:
+def arrange(pixels: NDArray[np.uint8], order: ChannelOrder, mask: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
     """Return `pixels` (h, w, 3 or 4; RGB first) in another channel order; alpha is `mask`, or opaque without one."""
     rgb = pixels[:, :, :3]
     rgb = rgb[:, :, ::-1] if order.is_reversed else rgb

@@ -67,9 +67,7 @@ def load(
     if upright.mode not in _MODES:
         raise UnsupportedPixels(f"Pictures in the colour model {upright.mode} can't be read; convert to RGB.", field)
     if extent is not None and (extent.width, extent.height) != upright.size:
-        raise SizeMismatch(
-            f"The file holds {upright.width} x {upright.height} pixels, its bounds say {extent}.", field
-        )
+        raise SizeMismatch(f"The file holds {upright.width} x {upright.height} pixels, its bounds say {extent}.", field)
     return upright
 
 
