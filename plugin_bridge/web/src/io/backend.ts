@@ -138,8 +138,8 @@ export interface Query {
 export interface Backend {
   /** Asks the server what it is. Rejects with BackendError. */
   check(signal?: AbortSignal): Promise<ServerInfo>;
-  /** Finds the label map of a photo. */
-  segment(photo: Photo, options?: RunOptions): Promise<LabelMap>;
+  /** Finds the label map of a photo, which the server keeps for `open` unless `keep` is false. */
+  segment(photo: Photo, options?: RunOptions, keep?: boolean): Promise<LabelMap>;
   /** Uploads a photo and its label map, once. Progress: stage "upload". */
   open(photo: Photo, labels: LabelMap, options?: RunOptions): Promise<BackendDocument>;
   /** Makes pictures from boxes; hands each out as it is done. */

@@ -70,11 +70,18 @@ export function connectBackend(options: ConnectOptions = {}): Backend {
       return serverInfo(await calls.call((service) => service.getServerInfo({}, signal ? { signal } : {}), signal));
     },
 
-    async segment(photo: Photo, run: RunOptions = {}): Promise<LabelMap> {
+    async segment(photo: Photo, run: RunOptions = {}, keep = true): Promise<LabelMap> {
       const document = documentOf(photo);
-      segmented.set(photo, document);
-      await document.open(null, run);
-      return document.segment(run);
+      if (keep) segmented.set(photo, document);
+      try {
+        await document.open(null, run);
+        return await document.segment(run);
+      } finally {
+        if (!keep) {
+          segmented.delete(photo);
+          void document.close();
+        }
+      }
     },
 
     async open(photo: Photo, labels: LabelMap, run: RunOptions = {}): Promise<BackendDocument> {

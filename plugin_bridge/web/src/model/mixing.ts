@@ -107,7 +107,7 @@ export class Mixing {
       }
     };
     // Servers that can't draw from it find its labels all the same: they are what is put into the layout then.
-    if (!this.server.info.peek()?.references) return this.server.backend.segment(photo, { signal, onEvent });
+    if (!this.server.info.peek()?.references) return this.server.backend.segment(photo, { signal, onEvent }, false);
     return this.live.segmentReference(id, photo, { signal, onEvent });
   }
 

@@ -176,7 +176,7 @@ export class Session {
       const layout =
         by === "boxes"
           ? boxesLayout(draft.boxes, document.labels, document.extent)
-          : await this.backend.segment(picture(), { signal });
+          : await this.backend.segment(picture(), { signal }, false);
       signal.throwIfAborted();
       this.say(layLayout(document, layout, "Layout of a draft") ? "The layout is that of the draft" : "Nothing changed");
       this.turnBoard(false);

@@ -1,6 +1,6 @@
 import { create, toBinary, type DescMessage } from "@bufbuild/protobuf";
 import { Code, ConnectError, createRouterTransport, type HandlerContext } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { BackendError, type RunEvent } from "../../src/io/backend";
 import { concat, latin1 } from "../../src/io/bytes";
@@ -204,6 +204,16 @@ describe.each([false, true])("a render, polled: %s", (poll) => {
       { x: 6, y: 2, width: 2, height: 1 },
     ]);
     expect(server.renders.every(({ options }) => options!.supersede && options!.seed === 3)).toBe(true);
+  });
+
+  it("leaves nothing behind for labels that were only looked at", async () => {
+    const server = new Scripted();
+    const backend = server.backend({ poll });
+    const { ids } = await backend.segment(PHOTO, {}, false);
+    await vi.waitFor(() => expect(server.closed).toEqual(["d1"]));
+    expect(ids).toHaveLength(1200);
+    await backend.open(PHOTO, MAP);
+    expect(server.opens).toBe(2);
   });
 
   it("builds on the map that it was opened with where its state is gone", async () => {
