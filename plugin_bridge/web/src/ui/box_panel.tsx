@@ -5,6 +5,7 @@ import { reordered, withBox, withoutBox, type Box } from "../model/boxes";
 import type { Color } from "../model/types";
 import { IconButton, Select } from "./controls";
 import { Swatch } from "./palette";
+import { alongColumns } from "./walking";
 
 interface PanelProps {
   board: Board;
@@ -24,7 +25,7 @@ export function BoxPanel({ board, labels, label, onLabel, colorOf }: PanelProps)
           <h2>Next box</h2>
           <span class="quiet">{label}</span>
         </header>
-        <ul class="palette" role="radiogroup" aria-label="Label of the next box" onKeyDown={walk}>
+        <ul class="palette" role="radiogroup" aria-label="Label of the next box" onKeyDown={alongColumns}>
           {labels.map((name) => (
             <li key={name} role="none">
               <button
@@ -56,16 +57,6 @@ export function BoxPanel({ board, labels, label, onLabel, colorOf }: PanelProps)
       </section>
     </aside>
   );
-}
-
-function walk(event: KeyboardEvent): void {
-  const by = { ArrowDown: 2, ArrowUp: -2, ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (!by) return;
-  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll("button")];
-  const to = buttons[buttons.indexOf(document.activeElement as HTMLButtonElement) + by];
-  to?.focus();
-  to?.click();
-  event.preventDefault();
 }
 
 interface RowProps {

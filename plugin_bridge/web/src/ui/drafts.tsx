@@ -5,6 +5,7 @@ import type { Board, Drafted } from "../model/board";
 import { IconButton } from "./controls";
 import { Pixels } from "./pixels";
 import { session } from "./session";
+import { alongRow } from "./walking";
 
 /** Height of a draft in the strip, CSS pixels. */
 const TALL = 68;
@@ -30,7 +31,7 @@ export function DraftStrip({ board }: { board: Board }) {
         <span class="spacer" />
         <Actions board={board} draft={draft} />
       </header>
-      <ul role="radiogroup" aria-label="Draft" class={board.outdated.value && !activity ? "outdated" : ""} onKeyDown={walk}>
+      <ul role="radiogroup" aria-label="Draft" class={board.outdated.value && !activity ? "outdated" : ""} onKeyDown={alongRow}>
         {drafts.map((one) => (
           <li key={one.index} role="none">
             <button
@@ -54,16 +55,6 @@ export function DraftStrip({ board }: { board: Board }) {
 function about(board: Board): string {
   if (board.drafts.value.length === 0) return "Draw boxes, then press Draft";
   return board.outdated.value ? "The boxes have changed since" : `Seed ${board.drafts.value[0]!.seed}`;
-}
-
-function walk(event: KeyboardEvent): void {
-  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (!by) return;
-  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll("button")];
-  const to = buttons[buttons.indexOf(document.activeElement as HTMLButtonElement) + by];
-  to?.focus();
-  to?.click();
-  event.preventDefault();
 }
 
 function Actions({ board, draft }: { board: Board; draft: Drafted | null }) {

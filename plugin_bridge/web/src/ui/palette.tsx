@@ -10,6 +10,7 @@ import { editedMap } from "../tools/edits";
 import type { Workspace } from "../tools/workspace";
 import { Choice, Slider } from "./controls";
 import { Icon } from "./icons";
+import { alongColumns } from "./walking";
 
 export function Swatch({ color }: { color: Color | null }) {
   const style = color ? { backgroundColor: `rgb(${color.join(" ")})` } : {};
@@ -60,23 +61,13 @@ export function Palette({ bench }: { bench: Workspace }) {
           onInput={(value) => (settings.opacity.value = value / 100)}
         />
       </div>
-      <ul class="palette" role="radiogroup" aria-label="Label to paint with" onKeyDown={walk}>
+      <ul class="palette" role="radiogroup" aria-label="Label to paint with" onKeyDown={alongColumns}>
         {entries.map((label) => (
           <Entry key={label.id} bench={bench} label={label} share={shares.value[label.id] ?? 0} />
         ))}
       </ul>
     </section>
   );
-}
-
-function walk(event: KeyboardEvent): void {
-  const by = { ArrowDown: 2, ArrowUp: -2, ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (!by) return;
-  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll("button")];
-  const to = buttons[buttons.indexOf(document.activeElement as HTMLButtonElement) + by];
-  to?.focus();
-  to?.click();
-  event.preventDefault();
 }
 
 type Named = Pick<Label, "id" | "name"> & { readonly color: Color | null };

@@ -11,6 +11,7 @@ import { pickPicture } from "./files";
 import { Swatch } from "./palette";
 import { Pixels } from "./pixels";
 import { session } from "./session";
+import { alongRow } from "./walking";
 
 /** CSS pixels of a photo on the shelf. */
 const SIDE = 52;
@@ -65,7 +66,7 @@ function Shelf({ bench, references, current }: { bench: Workspace; references: r
   const { mixing } = bench;
   return (
     <div class="shelf">
-      <ul role="radiogroup" aria-label="Second photo" onKeyDown={walk}>
+      <ul role="radiogroup" aria-label="Second photo" onKeyDown={alongRow}>
         {references.map((reference) => (
           <li key={reference.id} role="none">
             <button
@@ -91,17 +92,6 @@ function Shelf({ bench, references, current }: { bench: Workspace; references: r
       </div>
     </div>
   );
-}
-
-/** Left and right go from photo to photo. */
-function walk(event: KeyboardEvent): void {
-  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (!by) return;
-  const buttons = [...(event.currentTarget as HTMLElement).querySelectorAll("button")];
-  const to = buttons[buttons.indexOf(document.activeElement as HTMLButtonElement) + by];
-  to?.focus();
-  to?.click();
-  event.preventDefault();
 }
 
 interface RowProps {
