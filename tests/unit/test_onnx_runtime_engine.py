@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from layoutbrush.runtime.bundle import Bundle, GraphSpec, Label, Manifest, ModelCard, TensorSpec, write
@@ -104,6 +105,20 @@ def test_many_threads_may_call_one_engine(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize(("version", "spins"), [("1.23.2", False), ("1.31.0", True), ("2.0.0rc1", True)])
+def test_threads_spin_only_where_that_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, spins: bool
+) -> None:
+    options = onnxruntime.SessionOptions()
+    monkeypatch.setattr(onnxruntime, "SessionOptions", lambda: options)
+    monkeypatch.setattr(onnxruntime, "__version__", version)
+    OnnxRuntimeEngine(bundle(tmp_path, graph()), threads=1, library=None)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == str(int(spins))
+    if spins:
+        assert int(options.get_session_config_entry("session.intra_op.spin_duration_us")) <= 1000
+        assert options.get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 def test_native_library_outlives_its_last_session(tmp_path: Path) -> None:
