@@ -1,5 +1,5 @@
 # make demo   one edit end to end, pictures in demo/      make test   lint, types, wire contract, all tests
-# make lint   only the checks that run nothing            make bench  the kernels against the PyTorch transcription
+# make lint   only the checks that run nothing            make bench  kernels, graphs and edits beside their peers (minutes)
 # make web    the editor's page (needs Node)              make wheel  a wheel with the page in it, in dist/
 #
 # Everything lives in .venv, made on first use. LAYOUTBRUSH_NO_NATIVE=1 installs without compiling the kernels.
