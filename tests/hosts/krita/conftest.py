@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -178,3 +179,27 @@ def pictures() -> Path:
     folder = base / "krita"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name (":99") of a screen in memory.
+
+    `xvfb-run` gives its server three seconds and then starts the program in any case, too little on a busy machine.
+    Here the server itself says when it is ready, and which number it has.
+    """
+    needs("Xvfb")
+    log = tmp_path_factory.mktemp("screen") / "xvfb.txt"
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    with (
+        log.open("w") as words,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True) as server,
+    ):
+        try:
+            assert server.stdout is not None
+            ready, _, _ = select.select([server.stdout], [], [], RUN_SECONDS)
+            number = server.stdout.readline().strip() if ready else ""
+            assert number, f"Xvfb did not start: {log.read_text()[-2000:]}"
+            yield f":{number}"
+        finally:
+            server.terminate()

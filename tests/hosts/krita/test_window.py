@@ -27,6 +27,7 @@ Name=Drives the docker
 @pytest.fixture(scope="module")
 def facts(
     home: Home,
+    screen: str,
     server: str,
     slow_server: SlowServer,
     photo: Path,
@@ -34,17 +35,15 @@ def facts(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """What the script found out; one run of Krita for all tests here. Its screenshots are kept."""
-    if missing := [name for name in ("xvfb-run", "xauth") if shutil.which(name) is None]:
-        pytest.skip(f"not installed: {', '.join(missing)} (Debian: apt install xvfb xauth)")
     out = tmp_path_factory.mktemp("out")
     (home.plugins / "inside_window").mkdir()
     shutil.copy(Path(__file__).parent / "inside_window.py", home.plugins / "inside_window" / "__init__.py")
     (home.plugins / "inside_window.desktop").write_text(DRIVER)
     with (home.path / ".config/kritarc").open("a") as settings:
         settings.write("enable_inside_window=true\n")
-    command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", "krita", "--nosplash"]
     more = {"SERVER": server, "SLOW_SERVER": slow_server.address, "PHOTO": str(photo), "OUT": str(out)}
-    done = home.run(command, killed_when=(out / "rendering", slow_server.process), **more)
+    killed_when = (out / "rendering", slow_server.process)
+    done = home.run(["krita", "--nosplash"], killed_when=killed_when, DISPLAY=screen, **more)
     for name in ("window.png", "docker.png", "waiting.png", "lost.png"):
         if (out / name).exists():
             shutil.copy(out / name, pictures / name)
