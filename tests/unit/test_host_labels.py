@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
@@ -151,14 +151,15 @@ def test_components_are_connected_pieces(values: bytes, width: int) -> None:
 
 
 @given(
-    st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=4, unique=True),
-    st.lists(st.floats(0.01, 1), min_size=4, max_size=4),
+    st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=1, max_size=7, unique=True),
+    st.lists(st.floats(0.01, 1), min_size=7, max_size=7),
 )
+@example([(0, 0, 0), (0, 0, 249), (0, 88, 0)], [0.015625, 1.0, 1.0] + [1.0] * 4)  # a face between two long edges
 def test_blends_lie_in_the_hull(corners: list[tuple[int, int, int]], weights: list[float]) -> None:
     total = sum(weights[: len(corners)])
     blend = [sum(w * c[i] for w, c in zip(weights, corners, strict=False)) / total for i in range(3)]
     color = (round(blend[0]), round(blend[1]), round(blend[2]))
-    assert hull_distance(color, tuple(sorted(corners))) < 8
+    assert hull_distance(color, tuple(sorted(corners))) < 2  # half a level a channel is rounding
 
 
 def test_blend_of_two_is_never_a_third() -> None:
@@ -172,6 +173,10 @@ def test_distance_from_the_hull() -> None:
     assert hull_distance((10, 30, 0), ((0, 0, 0), (100, 0, 0))) == pytest.approx(30)
     assert hull_distance((0, 0, 50), ((0, 0, 0),)) == pytest.approx(50)
     assert hull_distance((130, 40, 0), ((0, 0, 0), (100, 0, 0))) == pytest.approx(50)
+    corners = ((0, 0, 0), (60, 0, 0), (0, 60, 0), (60, 60, 0), (30, 30, 0), (30, 30, 90))
+    assert hull_distance((30, 30, 40), corners) == pytest.approx(0, abs=1)
+    assert hull_distance((20, 30, 250), corners) == pytest.approx((10**2 + 160**2) ** 0.5)
+    assert hull_distance((20, 30, -70), corners) == pytest.approx(70)
 
 
 def test_palette_has_a_colour_for_each_label() -> None:

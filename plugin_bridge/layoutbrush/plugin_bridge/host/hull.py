@@ -29,21 +29,48 @@ def nearest_pair(color: Color, corners: tuple[Color, ...]) -> tuple[float, Color
 
 @lru_cache(maxsize=65536)
 def hull_distance(color: Color, corners: tuple[Color, ...]) -> float:
-    """Distance of a colour from the convex hull of others, at most some levels too large.
+    """Distance of a colour from the convex hull of others, at most one level too large.
 
-    Frank and Wolfe's method: walk from the nearest point so far towards the corner that lies most in the colour's
-    direction, as far as helps. (M. Frank, P. Wolfe, An algorithm for quadratic programming, 1956.)
+    From simplex to simplex: the corner that lies most in the colour's direction joins those that the nearest point so
+    far is a blend of. (P. Wolfe, Finding the nearest point in a polytope, Mathematical Programming 11, 1976.)
     """
-    point = tuple(float(value) for value in min(corners, key=lambda corner: _square(_minus(corner, color))))
+    point, face = _nearest_of((min(corners, key=lambda corner: _square(_minus(corner, color))),), color)
     for _ in range(_STEPS):
         wanted = _minus(color, point)
-        step = max((_minus(corner, point) for corner in corners), key=lambda way: _dot(way, wanted))
-        length, gain = _square(step), _dot(step, wanted)
-        if length == 0 or gain <= 0.5:
+        most = max(corners, key=lambda corner: _dot(corner, wanted))
+        # Half the squared distance is at most this far above its least value.
+        if _dot(_minus(most, point), wanted) <= 0.5:
             break
-        share = min(1.0, gain / length)
-        point = tuple(value + share * way for value, way in zip(point, step, strict=True))
+        point, face = _nearest_of((*face, most), color)
     return float(_square(_minus(color, point)) ** 0.5)
+
+
+def _nearest_of(simplex: tuple[Color, ...], color: Color) -> tuple[tuple[float, ...], tuple[Color, ...]]:
+    """The point of a simplex of up to four corners that is nearest to a colour, and the face that it lies in."""
+    found = []
+    for count in range(1, len(simplex) + 1):
+        for face in combinations(simplex, count):
+            foot = _foot(face, color)
+            if foot is not None:
+                found.append((_square(_minus(color, foot)), foot, face))
+    _, point, face = min(found)
+    return point, face
+
+
+def _foot(face: tuple[Color, ...], color: Color) -> tuple[float, ...] | None:
+    """Where the perpendicular from a colour meets a face; None: beside it, or its corners lie in fewer dimensions."""
+    origin, ways = face[0], [_minus(corner, face[0]) for corner in face[1:]]
+    rows = [[*(_dot(way, other) for other in ways), _dot(way, _minus(color, origin))] for way in ways]
+    for i, row in enumerate(rows):  # Gauss and Jordan; a Gram matrix of whole numbers needs no pivoting
+        if row[i] < 1e-6:
+            return None
+        row[:] = [value / row[i] for value in row]
+        for other in rows[:i] + rows[i + 1 :]:
+            other[:] = [a - other[i] * b for a, b in zip(other, row, strict=True)]
+    shares = [row[-1] for row in rows]
+    if min(shares, default=0.0) < 0 or sum(shares) > 1:
+        return None
+    return tuple(origin[c] + sum(s * way[c] for s, way in zip(shares, ways, strict=True)) for c in range(3))
 
 
 def _minus(one: tuple[float, ...], other: tuple[float, ...]) -> tuple[float, ...]:
