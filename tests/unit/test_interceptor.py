@@ -1,4 +1,6 @@
-"""A client that leaves while its status is on the way: no incident, and the call counts as cancelled."""
+"""A client that leaves while something is on its way to it: no incident, and the call counts as cancelled, so that
+grpc.aio sends nothing after it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ def test_a_stream_that_fails_after_its_client_left_is_cancelled() -> None:
     assert [status.code for status in gone.sent] == [grpc.StatusCode.DEADLINE_EXCEEDED]
 
 
-def test_a_stream_whose_client_left_ends_quietly() -> None:
+@pytest.mark.parametrize("writes", [0, 3])
+def test_a_stream_whose_client_left_is_cancelled_and_its_work_closed(writes: int) -> None:
     closed: list[bool] = []
 
     async def render(request: bytes, context: Any) -> Any:
@@ -60,9 +63,11 @@ def test_a_stream_whose_client_left_ends_quietly() -> None:
         finally:
             closed.append(True)
 
-    handler = guarded(grpc.unary_stream_rpc_method_handler(render))
-    asyncio.run(handler.unary_stream(b"", Gone()))
+    handler, gone = guarded(grpc.unary_stream_rpc_method_handler(render)), Gone(writes)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(handler.unary_stream(b"", gone))
     assert closed == [True]
+    assert gone.sent == []
 
 
 def test_a_unary_call_that_fails_after_its_client_left_is_cancelled() -> None:

@@ -72,10 +72,7 @@ def _stream(handler: Any, denied: bool) -> Callable[[bytes, Any], Awaitable[None
         try:
             async with aclosing(handler.unary_stream(_parse(handler, raw, denied), context)) as responses:
                 async for response in responses:
-                    try:
-                        await context.write(response)
-                    except grpc.aio.InternalError:  # the client is gone, and its cancellation still on the way
-                        return
+                    await _sent(context.write(response))
         except Exception as error:  # noqa: BLE001  # the last word on errors
             await _abort(context, error)
 
@@ -103,7 +100,15 @@ def _parse(handler: Any, raw: bytes, denied: bool) -> Any:
 async def _abort(context: Any, error: Exception) -> None:
     if isinstance(error, grpc.aio.AbortError):  # a handler of another package has had its say
         raise error
+    await _sent(context.abort_with_status(grpc_rpc_status.to_status(rpc_status(public(error)))))
+
+
+async def _sent(sending: Awaitable[None]) -> None:
+    """Wait until something is on its way. What can't be sent has a client that is gone and whose cancellation is not
+    here yet: the call counts as cancelled then. Were it to end in another way, grpc.aio would send a status after it,
+    fail as well, and log that as an error.
+    """
     try:
-        await context.abort_with_status(grpc_rpc_status.to_status(rpc_status(public(error))))
-    except grpc.aio.InternalError:  # the client is gone, and its cancellation still on the way: nobody hears the status
+        await sending
+    except grpc.aio.InternalError:
         raise asyncio.CancelledError from None
