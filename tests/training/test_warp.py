@@ -24,10 +24,13 @@ from layoutbrush.training.models.sparse_attention import (
     finished,
     upsample_keys,
 )
+from layoutbrush.training.models.sparse_attention_file import load_sparse_attention
+from layoutbrush.training.models.sparse_plan import Round, ScalePlan
 from layoutbrush.training.stages.refine_evaluation import masked_psnr
 from layoutbrush.training.stages.warp import Settings, WarpStage
 from layoutbrush.training.stages.warp_evaluation import warp
 from layoutbrush.training.trainer.stage import DataOptions
+from layoutbrush.training.trainer.weights import WeightsError, save_weights
 
 
 def _batch(size: int = 96, **weights: float) -> dict[str, torch.Tensor]:
@@ -236,3 +239,28 @@ def test_batches_mix_sizes_forget_labels_and_depend_on_the_step_alone() -> None:
         for name in ("layout", "edited"):
             assert bool((batch[name][batch["mask"]] == UNKNOWN).all())
     assert shapes == {(4, 64, 64), (2, 96, 96)}  # as many pixels either way
+
+
+def test_a_warp_is_loaded_with_the_rounds_that_it_was_trained_with(tmp_path: Path) -> None:
+    one = Round(windows=(0, 4), samples=3, strides=(2,), reach=2, gamma=7.0)
+    plans = tuple(ScalePlan(scale, patch=12, learned=4, rounds=(one,)) for scale in (8, 4, 2, 1))
+    config = SparseAttentionConfig(usage_penalty=0.0, pyramid_width=4, plans=plans)
+    network = SparseAttentionNetwork(config)
+    save_weights(tmp_path / "warp.safetensors", network)
+    loaded = load_sparse_attention(tmp_path / "warp.safetensors")
+    assert loaded.config == config
+    assert loaded.config != SparseAttentionConfig()
+    assert not loaded.training
+    stored = network.state_dict()
+    assert all(torch.equal(value, stored[name]) for name, value in loaded.state_dict().items())
+
+
+def test_a_warp_with_settings_of_another_network_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "warp.safetensors"
+    save_weights(path, torch.nn.Linear(1, 1))
+    path.with_suffix(".json").write_text('{"arguments": {"config": {"wings": 2}}}')
+    with pytest.raises(WeightsError, match=r"warp\.json.*wings"):
+        load_sparse_attention(path)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(WeightsError, match="does not fit"):
+        load_sparse_attention(path)

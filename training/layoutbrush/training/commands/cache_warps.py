@@ -76,11 +76,12 @@ def _warp_function(config: Config) -> WarpFunction:
 
     from layoutbrush.training.data import collate
     from layoutbrush.training.models.sparse_attention import SparseAttentionConfig, SparseAttentionNetwork
-    from layoutbrush.training.trainer.weights import load_weights
+    from layoutbrush.training.models.sparse_attention_file import load_sparse_attention
 
-    network = SparseAttentionNetwork(SparseAttentionConfig(learned=config.warp is not None)).eval()
-    if config.warp is not None:
-        load_weights(config.warp, network)
+    if config.warp is None:
+        network = SparseAttentionNetwork(SparseAttentionConfig(learned=False)).eval()
+    else:
+        network = load_sparse_attention(config.warp)
 
     @torch.no_grad()
     def warp(task: Task) -> tuple[Any, Any]:

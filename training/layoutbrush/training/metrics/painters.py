@@ -18,8 +18,8 @@ from layoutbrush.training.metrics.tasks import EvaluationTask
 from layoutbrush.training.models.labels import UNKNOWN
 from layoutbrush.training.models.refine_file import load_refine
 from layoutbrush.training.models.sparse_attention import SparseAttentionConfig, SparseAttentionNetwork
+from layoutbrush.training.models.sparse_attention_file import load_sparse_attention
 from layoutbrush.training.trainer.files import read_json
-from layoutbrush.training.trainer.weights import load_weights
 
 UNTRAINED = "untrained"
 PAINTING_CLASSES = ("SparseAttentionNetwork", "Refine", "Comparator")
@@ -79,10 +79,9 @@ class Warps:
 
 def load_warp(path: Path | None) -> SparseAttentionNetwork:
     """A trained warp in eval mode, or without a path the one without training. Raises WeightsError."""
-    network = SparseAttentionNetwork(SparseAttentionConfig(learned=path is not None)).eval()
-    if path is not None:
-        load_weights(path, network)
-    return network
+    if path is None:
+        return SparseAttentionNetwork(SparseAttentionConfig(learned=False)).eval()
+    return load_sparse_attention(path)
 
 
 class NetworkPainter:
