@@ -19,13 +19,31 @@ from layoutbrush.plugin_bridge.conformance.scripted_server import Script, Script
 from layoutbrush.plugin_bridge.conformance.suite import CHECKS
 from layoutbrush.plugin_bridge.conformance.transports import GrpcTransport, Stream, Transport
 from layoutbrush.plugin_bridge.errors import RemoteError
-from layoutbrush.runtime.testing import ServerThread
+from layoutbrush.runtime.testing import ServerThread, scripted_backend
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_our_server_keeps_each_promise(transport: Transport, check: checks.Check) -> None:
     (verdict,) = checks.hold(transport, [check])
     assert (verdict.outcome, verdict.remark) == ("passed", "")
+
+
+def test_names_of_checks_are_their_own() -> None:
+    """One is chosen by its name."""
+    names = [check.name for check in CHECKS]
+    assert len(set(names)) == len(names)
+
+
+def test_what_a_server_does_not_offer_is_skipped() -> None:
+    with ServerThread(scripted_backend(references=False)) as server:
+        transport = GrpcTransport(server.address)
+        verdicts = {verdict.check: verdict for verdict in checks.hold(transport)}
+        transport.close()
+    assert {verdict.outcome for verdict in verdicts.values()} == {"passed", "skipped"}
+    words = ("draft", "found", "fetched", "reference", "sources")
+    assert {name for name, verdict in verdicts.items() if verdict.outcome == "skipped"} == {
+        name for name in verdicts if name.startswith(words)
+    }
 
 
 class Faulty(Transport):

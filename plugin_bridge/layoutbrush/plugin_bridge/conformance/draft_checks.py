@@ -51,9 +51,18 @@ class Drawn:
         return np.frombuffer(data, np.uint8).reshape(layer.bounds.height, layer.bounds.width, -1)
 
 
+def _names(bench: Bench) -> list[str]:
+    """What boxes may be named."""
+    if not bench.info.capabilities.drafts:
+        raise Skipped("The server says that it can't.")
+    names = list(bench.info.draft_labels)
+    expect(names, "It says that it makes drafts, and names no labels for boxes.")
+    return names
+
+
 def _boxes(bench: Bench) -> list[v1.Box]:
     """One label over the whole extent, and another one in front of it."""
-    names = bench.info.draft_labels
+    names = _names(bench)
     front = v1.Box(label=names[-1], x=12, y=24, width=36, height=48, look=5)
     return [v1.Box(label=names[0], width=_SIDE, height=_SIDE, look=3), front]
 
@@ -63,8 +72,6 @@ def _request(boxes: Sequence[v1.Box], **values: Any) -> v1.GenerateDraftsRequest
 
 
 def _draw(bench: Bench, boxes: Sequence[v1.Box], **values: Any) -> Drawn:
-    if not bench.info.capabilities.drafts:
-        raise Skipped("The server says that it can't.")
     drawn = Drawn(list(bench.transport.stream("GenerateDrafts", _request(boxes, **values))))
     for event in drawn.events:
         if event.HasField("chunk"):
@@ -72,15 +79,9 @@ def _draw(bench: Bench, boxes: Sequence[v1.Box], **values: Any) -> Drawn:
     return drawn
 
 
-def _offered(bench: Bench) -> None:
-    if not bench.info.capabilities.drafts:
-        raise Skipped("The server says that it can't.")
-
-
 @check("drafts", "GenerateDrafts brings as many drafts as were ordered, in order, each with the boxes as its label map")
 def _drafts(bench: Bench) -> None:
-    _offered(bench)
-    names = list(bench.info.draft_labels)
+    names = _names(bench)
     expect(all(names) and len(set(names)) == len(names), "Names in draft_labels are empty, or there twice.")
     drawn = _draw(bench, _boxes(bench), count=3)
     expect(drawn.kinds[0] == "queued", f"The first event is {drawn.kinds[0]}, not queued.")
@@ -112,7 +113,7 @@ def _seeds(bench: Bench) -> None:
     "draft_looks", "A box that is told its look keeps it wherever it stands in the list; another look is another one"
 )
 def _looks(bench: Bench) -> None:
-    names = bench.info.draft_labels
+    names = _names(bench)
     plain = [v1.Box(label=name, x=x, y=8, width=24, height=70) for name, x in ((names[0], 4), (names[-1], 60))]
     numbered, others = (
         [v1.Box(look=look, **_fields(box)) for look, box in zip(looks, plain, strict=True)]
@@ -148,7 +149,6 @@ def _edits(bench: Bench) -> None:
 
 @check("draft_label_maps", "Label maps come at the size that is asked for, with the boxes' edges where they belong")
 def _label_maps(bench: Bench) -> None:
-    _offered(bench)
     drawn = _draw(bench, _boxes(bench), layout_extent=v1.Extent(width=1536, height=1440))
     layer = drawn.drafts[0].label_map
     if not drawn.drafts[0].HasField("label_map"):
@@ -156,7 +156,7 @@ def _label_maps(bench: Bench) -> None:
     expect((layer.bounds.width, layer.bounds.height) == (1536, 1440), "The label map has another size.")
     expect(max(event.ByteSize() for event in drawn.events) < 4 << 20, "A message is above 4 MiB.")
     pixels = drawn.pixels(layer)[..., 0]
-    names = bench.info.draft_labels
+    names = _names(bench)
     ids = {label.name: label.id for label in bench.info.bundle.labels}
     wanted = np.full(pixels.shape, ids.get(names[0], UNKNOWN), np.uint8)
     wanted[24 * 15 : 72 * 15, 12 * 16 : 48 * 16] = ids.get(names[-1], UNKNOWN)
@@ -172,7 +172,6 @@ def _encodings(bench: Bench) -> None:
 
 @check("draft_refusals", "Bad boxes are refused by code, field and sentence")
 def _refusals(bench: Bench) -> None:
-    _offered(bench)
     good = _boxes(bench)[0]
     name = good.label
     for what, box, field_name in (
@@ -197,7 +196,6 @@ def _order(bench: Bench, boxes: Sequence[v1.Box], **values: Any) -> Any:
 
 @check("draft_cancel", "A client that goes away ends its drafts; the next ones come")
 def _cancel(bench: Bench) -> None:
-    _offered(bench)
     for _ in range(4):
         stream = bench.transport.stream("GenerateDrafts", _request(_boxes(bench), count=64))
         next(iter(stream))

@@ -186,8 +186,10 @@ def _tiles(bench: Bench) -> None:
     expect((bounds.x, bounds.width) == (20, 8), "Revision 0 isn't the document's own label map.")
 
 
-@check("parts", "A result in tiles has the pixels of the whole one, each once; tiles nobody asked for don't come")
-def _parts(bench: Bench) -> None:
+@check(
+    "result_tiles", "A result in tiles has the pixels of the whole one, each once; tiles nobody asked for don't come"
+)
+def _result_tiles(bench: Bench) -> None:
     document = bench.open_photo()
     whole = bench.render(document, seed=5)
     expect("tile" not in whole.kinds, "Tiles come that nobody asked for.")
