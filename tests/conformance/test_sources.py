@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -118,16 +119,26 @@ def test_references_are_prepared_once_and_anew_when_they_change(scripted: Any) -
     assert (editor.requests[-1].references["dusk"].photo == 9).all()
 
 
-def test_references_are_prepared_while_a_worker_is_idle(scripted: Any) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+def test_references_are_prepared_as_soon_as_a_worker_is_idle(scripted: Any, busy: bool) -> None:
     stub, editor, server = scripted
     document = opened(stub)
+    slots = server.running.core.store._documents[document].references
+    editor.hold = threading.Event()
+    edit = v1.Edit(label_map=raw_layer(v1.LAYER_KIND_EDITED_LABEL_MAP, LAYOUT[::-1].copy()))
+    calls = [stub.Render(v1.RenderRequest(document_id=document, edit=edit))] if busy else []
+    for call in calls:
+        while not next(call).HasField("progress"):
+            pass
     for layer in reference():
         stub.UploadLayer(v1.UploadLayerRequest(document_id=document, layer=layer))
-    slots = server.running.core.store._documents[document].references
-    deadline = time.monotonic() + 20
-    while not ("dusk" in slots and slots["dusk"].ready) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert slots["dusk"].ready
+    assert not (busy and slots)
+    editor.hold.set()
+    assert all(list(call)[-1].HasField("result") for call in calls)
+    deadline = time.monotonic() + 60
+    while not ("dusk" in slots and slots["dusk"].ready):
+        assert time.monotonic() < deadline, "it was not prepared"
+        time.sleep(0.002)
     render(stub, document, v1.Source(label_id=3, reference_id="dusk"))
     assert editor.opened == 2
 

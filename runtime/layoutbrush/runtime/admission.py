@@ -39,6 +39,8 @@ class Admission:
         self._waiting: deque[Ticket] = deque()
         self._mean_seconds = 1.0
         self._open = True
+        self.on_idle: Callable[[], None] = lambda: None
+        """Called whenever a place was given back and a request could start at once."""
 
     @property
     def working(self) -> int:
@@ -93,6 +95,8 @@ class Admission:
         self._advance()
         for position, other in enumerate(self._waiting, start=1):
             other.moved(position)
+        if self.idle:
+            self.on_idle()
 
     def close(self) -> None:
         """Admit no one any more; those who are in may finish."""

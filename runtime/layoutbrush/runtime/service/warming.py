@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
 from functools import partial
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ from layoutbrush.runtime.service.job import Job
 
 
 class Warming:
-    """Fills `Document.prepared` in the background, only where a worker is idle. Failures wait for the first render."""
+    """Fills `Document.prepared` in the background, only while a worker is idle: at once, or when one becomes idle.
+    Failures wait for the first render.
+    """
 
     def __init__(self, store: Store, backend: Backend, admission: Admission, workers: Executor) -> None:
         self._store = store
@@ -30,12 +33,30 @@ class Warming:
         self._admission = admission
         self._workers = workers
         self._tasks: dict[asyncio.Task[None], Job[None]] = {}
+        self._later: WeakSet[Document] = WeakSet()  # forgotten with the last who works with them
+        admission.on_idle = self._go_on
 
     def start(self, document: Document) -> None:
-        """Prepare what `document` has of photos with label maps and isn't prepared yet, if a worker is idle."""
-        waiting = list(_waiting(document)) if self._admission.idle else []
+        """Prepare what `document` has of photos with label maps and isn't prepared yet, as soon as a worker is idle."""
+        if self._admission.idle:
+            self._begin(document)
+        else:
+            self._later.add(document)
+
+    def stop(self) -> None:
+        """End all preparation."""
+        for job in tuple(self._tasks.values()):
+            job.stop(Cancelled())
+
+    def _go_on(self) -> None:
+        while self._later and not self._begin(self._later.pop()):
+            pass
+
+    def _begin(self, document: Document) -> bool:
+        """Begin to prepare a document; False where there is nothing to do."""
+        waiting = list(_waiting(document))
         if not waiting:
-            return
+            return False
         editor = self._backend.editor
         job: Job[None] = Job(self._workers, self._admission, time.monotonic() + self._store.limits.max_seconds)
 
@@ -47,11 +68,7 @@ class Warming:
         task = asyncio.get_running_loop().create_task(_run(job, work))
         self._tasks[task] = job
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
-
-    def stop(self) -> None:
-        """End all preparation."""
-        for job in tuple(self._tasks.values()):
-            job.stop(Cancelled())
+        return True
 
 
 def _waiting(document: Document) -> Iterator[tuple[PreparedSlot, NDArray[np.uint8], NDArray[np.uint8]]]:
