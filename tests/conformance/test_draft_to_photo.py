@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from layoutbrush.plugin_bridge import Box, Client, Picture, Reference, Source
 from layoutbrush.plugin_bridge.commands import draft, edit, segment
 from layoutbrush.runtime.commands import find_references
 from layoutbrush.runtime.server import ServerOptions, open_backend
-from layoutbrush.runtime.testing import ServerThread
+from layoutbrush.runtime.testing import ServerThread, until
 
 HEIGHT, WIDTH = 96, 144
 SKY, GRASS = 0, 3
@@ -143,12 +142,14 @@ def test_on_the_wire(server: str) -> None:
 
 def until_ranked(stub: Any, request: v1.FindReferencesRequest) -> v1.FindReferencesResponse:
     """Ask until the server has looked through its folder."""
-    for _ in range(200):
-        found: v1.FindReferencesResponse = stub.FindReferences(request)
-        if not found.pending and found.references:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("the folder was never looked through")
+    answers: list[v1.FindReferencesResponse] = []
+
+    def ranked() -> bool:
+        answers.append(stub.FindReferences(request))
+        return not answers[-1].pending
+
+    until(ranked)
+    return answers[-1]
 
 
 def fetched(stub: Any, name: str) -> tuple[Picture, Picture]:

@@ -17,7 +17,7 @@ from layoutbrush.plugin_bridge import AsyncClient, Client, MockClient, Picture, 
 from layoutbrush.plugin_bridge.found import reference_id
 from layoutbrush.runtime.engines.stand_in import STAND_IN_MANIFEST, StandInEngine
 from layoutbrush.runtime.finding import Describer, Library
-from layoutbrush.runtime.testing import ServerThread, raw_layer, scripted_backend, small_library
+from layoutbrush.runtime.testing import ServerThread, raw_layer, scripted_backend, small_library, until
 
 SKY_ABOVE_GRASS = np.repeat(np.array([[0], [3]], np.uint8), 40, axis=0).repeat(120, axis=1)
 GRASS_ABOVE_SKY = SKY_ABOVE_GRASS[::-1].copy()
@@ -128,11 +128,8 @@ def test_a_photo_that_waits_is_looked_at_while_the_server_is_idle(tmp_path: Path
     library.refresh()
     assert library.pending == 1
     with ServerThread(scripted_backend(library=library)) as server, Client(server.address) as client:
+        until(lambda: library.pending == 0)
         found = client.find_references(gray(SKY_ABOVE_GRASS))
-        for _ in range(200):
-            if not found.pending:
-                break
-            found = client.find_references(gray(SKY_ABOVE_GRASS))
     assert (found.ranked, found.pending) == (5, 0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import grpc
@@ -13,7 +12,7 @@ import pytest
 from layoutbrush import v1
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend
+from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend, until
 
 PHOTO = np.random.default_rng(5).integers(0, 256, (96, 128, 3), dtype=np.uint8)
 LAYOUT = np.zeros((96, 128), np.uint8)
@@ -195,10 +194,3 @@ def test_renders_that_are_kept_are_bounded() -> None:
         stub.CancelRender(v1.CancelRenderRequest(render_id=ids[0]))
         assert collect(stub, start(stub, request(document)).render_id)[-1].HasField("result")
         assert collect(stub, ids[1])[-1].HasField("result")
-
-
-def until(condition: Any, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.002)

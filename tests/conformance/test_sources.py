@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +20,7 @@ from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.pipeline import Editor
 from layoutbrush.runtime.server import ServerOptions
 from layoutbrush.runtime.service.backend import Backend
-from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend
+from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend, until
 
 HEIGHT, WIDTH = 96, 128
 PHOTO = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -135,10 +134,7 @@ def test_references_are_prepared_as_soon_as_a_worker_is_idle(scripted: Any, busy
     assert not (busy and slots)
     editor.hold.set()
     assert all(list(call)[-1].HasField("result") for call in calls)
-    deadline = time.monotonic() + 60
-    while not ("dusk" in slots and slots["dusk"].ready):
-        assert time.monotonic() < deadline, "it was not prepared"
-        time.sleep(0.002)
+    until(lambda: "dusk" in slots and slots["dusk"].ready)
     render(stub, document, v1.Source(label_id=3, reference_id="dusk"))
     assert editor.opened == 2
 

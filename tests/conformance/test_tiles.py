@@ -14,7 +14,7 @@ from layoutbrush.plugin_bridge import Client, Document, MockClient, Picture, Rem
 from layoutbrush.plugin_bridge.conformance.scripted_server import Script, ScriptedServer
 from layoutbrush.plugin_bridge.events import Assembler
 from layoutbrush.plugin_bridge.tiles import joined
-from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer
+from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, until
 
 SHAPE = (700, 1300)
 PHOTO = np.random.default_rng(7).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
@@ -93,21 +93,18 @@ def test_any_order_joins_and_gaps_are_noticed() -> None:
 
 
 def test_cancelling_between_tiles_ends_the_work(document: Document, editor: ScriptedEditor) -> None:
+    editor.hold, editor.free = threading.Event(), editor.steps + 1  # the first tile comes, the second one doesn't
     edit = document.edit(picture(EDITED), stream_tiles=True)
     events = iter(edit)
     while not isinstance(next(events), Tile):
-        editor.steps_begun = 0
-        editor.step_seconds = 0.05
+        pass
     edit.cancel()
     with pytest.raises(RemoteError):
         list(events)
-    gone = threading.Event()
-    for _ in range(200):
-        if editor.cancelled or gone.wait(0.02):
-            break
-    assert (editor.cancelled, editor.finished) == (1, 0)
-    editor.step_seconds = 0.0
+    until(lambda: editor.cancelled == 1)
+    editor.hold.set()
     assert document.edit(picture(EDITED)).result().mask.data
+    assert (editor.started, editor.finished) == (2, 1)
 
 
 def test_a_forgotten_document_is_opened_again_for_tiles() -> None:

@@ -7,10 +7,8 @@ import http.client
 import json
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import numpy as np
@@ -25,7 +23,7 @@ from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.gateway.pages import Pages, Sample
 from layoutbrush.plugin_bridge.gateway.testing import GatewayThread
 from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend
+from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend, until
 from layoutbrush.runtime.tls import Tls
 
 EDITOR = "https://editor.example"
@@ -260,10 +258,3 @@ def open_document(transport: Transport) -> str:
 def render_request(document: str) -> v1.RenderRequest:
     tile = raw_layer(v1.LAYER_KIND_EDITED_LABEL_MAP, np.full((16, 16), 1, np.uint8), 24, 24)
     return v1.RenderRequest(document_id=document, edit=v1.Edit(label_map=tile))
-
-
-def until(condition: Any, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.002)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -38,13 +37,6 @@ class Bench:
         edit = v1.Edit(label_map=raw_layer(v1.LAYER_KIND_EDITED_LABEL_MAP, EDITED))
         request = v1.RenderRequest(document_id=self.document, edit=edit, options=v1.RenderOptions(**options))
         return self.stub.Render(request, timeout=timeout)
-
-    def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
-        """Wait for something to become true on the server."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "it did not happen in time"
-            time.sleep(0.002)
 
     @property
     def working(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from layoutbrush import v1
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ScriptedDrafter, ServerThread, scripted_backend
+from layoutbrush.runtime.testing import ScriptedDrafter, ServerThread, scripted_backend, until
 
 BOX = v1.Box(label="tree", x=8, y=8, width=32, height=48)
 CLIENTS, ORDERS = 8, 25
@@ -46,10 +45,8 @@ class Studio:
     def idle(self) -> None:
         """Wait until nothing works and nothing waits."""
         assert self.server.running is not None
-        admission, end = self.server.running.core.admission, time.monotonic() + 20.0
-        while (admission.working, admission.waiting) != (0, 0):
-            assert time.monotonic() < end, "something is left at work"
-            time.sleep(0.002)
+        admission = self.server.running.core.admission
+        until(lambda: (admission.working, admission.waiting) == (0, 0))
 
 
 @pytest.fixture
@@ -73,15 +70,15 @@ def code(call: Any) -> grpc.StatusCode:
 
 
 def test_a_client_that_goes_away_ends_its_drafts(studio: Any) -> None:
-    at = studio(ScriptedDrafter(step_seconds=0.02))
+    at = studio(ScriptedDrafter(hold=threading.Event(), free=1))
     call = at.order(count=64)
     for response in call:
         if response.HasField("draft"):
             break
     call.cancel()
     at.idle()
-    assert at.drafter.drawn < 64
-    assert at.drafter.finished == 0
+    assert (at.drafter.drawn, at.drafter.finished) == (1, 0)
+    at.drafter.hold.set()
     assert sum(response.HasField("draft") for response in at.order(count=2)) == 2
 
 

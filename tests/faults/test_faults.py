@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from layoutbrush import v1
 from layoutbrush.runtime.errors import InvalidArgument
 from layoutbrush.runtime.limits import Limits
-from layoutbrush.runtime.testing import ScriptedEditor, raw_layer
+from layoutbrush.runtime.testing import ScriptedEditor, raw_layer, until
 
 SECRET = "secret at 0x7f00 in /srv/painter"
 
@@ -59,10 +59,10 @@ def test_errors_of_the_pipeline_name_the_clients_field(bench: Any) -> None:
 def test_client_cancels_at_work(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     call = at.start()
-    at.until(lambda: at.editor.started == 1)
+    until(lambda: at.editor.started == 1)
     call.cancel()
-    at.until(lambda: at.editor.cancelled == 1)
-    at.until(lambda: at.working == 0)
+    until(lambda: at.editor.cancelled == 1)
+    until(lambda: at.working == 0)
     at.editor.hold.set()
     assert list(at.start())[-1].HasField("result")
     assert at.editor.finished == 1
@@ -71,11 +71,11 @@ def test_client_cancels_at_work(bench: Any) -> None:
 def test_client_cancels_in_the_queue(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     first = at.start()
-    at.until(lambda: at.working == 1)
+    until(lambda: at.working == 1)
     second = at.start()
-    at.until(lambda: at.waiting == 1)
+    until(lambda: at.waiting == 1)
     second.cancel()
-    at.until(lambda: at.waiting == 0)
+    until(lambda: at.waiting == 0)
     at.editor.hold.set()
     assert list(first)[-1].HasField("result")
     assert at.editor.started == 1
@@ -87,12 +87,12 @@ def test_client_vanishes(bench: Any) -> None:
         edit = v1.Edit(mask=raw_layer(v1.LAYER_KIND_MASK, np.full((80, 96), 255, np.uint8)))
         stub = v1.LayoutbrushServiceStub(channel)
         list(stub.Segment(v1.SegmentRequest(document_id=at.document, store=True)))
-        at.until(lambda: at.working == 0)
+        until(lambda: at.working == 0)
         call = stub.Render(v1.RenderRequest(document_id=at.document, edit=edit))
-        at.until(lambda: at.editor.started == 1)
+        until(lambda: at.editor.started == 1)
     del call  # held until now: a forgotten call cancels itself
-    at.until(lambda: at.editor.cancelled == 1)
-    at.until(lambda: at.working == 0)
+    until(lambda: at.editor.cancelled == 1)
+    until(lambda: at.working == 0)
     at.editor.hold.set()
     assert list(at.start())[-1].HasField("result")
 
@@ -110,15 +110,15 @@ def test_client_cancels_while_the_server_writes(bench: Any) -> None:
     with at.server.running.core.store.use(opened.document_id) as document:
         assert document.users == 2  # the render still has 12 MB to write, and we
         call.cancel()
-        at.until(lambda: document.users == 1)
+        until(lambda: document.users == 1)
     assert list(at.start())[-1].HasField("result")
 
 
 def test_deadline_at_work(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     assert failure(at.start(timeout=0.3)).code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    at.until(lambda: at.editor.cancelled == 1)
-    at.until(lambda: at.working == 0)
+    until(lambda: at.editor.cancelled == 1)
+    until(lambda: at.working == 0)
 
 
 def test_longest_time_of_the_server(bench: Any) -> None:
@@ -126,15 +126,15 @@ def test_longest_time_of_the_server(bench: Any) -> None:
     failed = failure(at.start())
     assert failed.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert "ran out" in str(failed.details())
-    at.until(lambda: at.working == 0)
+    until(lambda: at.working == 0)
 
 
 def test_deadline_in_the_queue(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     first = at.start()
-    at.until(lambda: at.working == 1)
+    until(lambda: at.working == 1)
     assert failure(at.start(timeout=0.2)).code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    at.until(lambda: at.waiting == 0)
+    until(lambda: at.waiting == 0)
     at.editor.hold.set()
     assert list(first)[-1].HasField("result")
     assert at.editor.started == 1
@@ -144,10 +144,10 @@ def test_a_deaf_engine_keeps_its_place_until_it_is_done(bench: Any) -> None:
     """An engine in full run can't be stopped: its worker isn't given to another before it really is free."""
     at = bench(ScriptedEditor(hold=threading.Event(), deaf=True))
     call = at.start()
-    at.until(lambda: at.editor.steps_begun == 1)
+    until(lambda: at.editor.steps_begun == 1)
     call.cancel()
     second = at.start()
-    at.until(lambda: at.waiting == 1)
+    until(lambda: at.waiting == 1)
     assert (at.working, at.editor.started) == (1, 1)
     at.editor.hold.set()
     assert list(second)[-1].HasField("result")
@@ -157,7 +157,7 @@ def test_a_deaf_engine_keeps_its_place_until_it_is_done(bench: Any) -> None:
 def test_queue_is_bounded_and_says_when_to_come_back(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()), limits=Limits(max_waiting=2))
     calls = [at.start() for _ in range(3)]
-    at.until(lambda: (at.working, at.waiting) == (1, 2))
+    until(lambda: (at.working, at.waiting) == (1, 2))
     failed = failure(at.start())
     assert failed.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     details = dict(failed.trailing_metadata())["grpc-status-details-bin"]
@@ -169,11 +169,11 @@ def test_queue_is_bounded_and_says_when_to_come_back(bench: Any) -> None:
 def test_positions_count_down(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     first = at.start()
-    at.until(lambda: at.working == 1)
+    until(lambda: at.working == 1)
     second = at.start()
-    at.until(lambda: at.waiting == 1)
+    until(lambda: at.waiting == 1)
     third = at.start()
-    at.until(lambda: at.waiting == 2)
+    until(lambda: at.waiting == 2)
     at.editor.hold.set()
     assert list(first)[-1].HasField("result")
     assert list(second)[-1].HasField("result")
@@ -185,23 +185,23 @@ def test_a_sent_away_edit_has_not_painted(bench: Any) -> None:
     revision = list(at.start())[-1].revision
     at.editor.hold = threading.Event()
     running = at.start()
-    at.until(lambda: at.editor.started == 2)
+    until(lambda: at.editor.started == 2)
     tile = raw_layer(v1.LAYER_KIND_EDITED_LABEL_MAP, np.full((4, 4), 2, np.uint8))
     tiles = v1.TileEdit(base_revision=revision + 1, tiles=[tile])
     request = v1.RenderRequest(document_id=at.document, edit=v1.Edit(tiles=tiles))
     assert failure(at.stub.Render(request)).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     at.editor.hold.set()
     assert list(running)[-1].revision == revision + 1
-    at.until(lambda: at.working == 0)
+    until(lambda: at.working == 0)
     assert list(at.stub.Render(request))[-1].revision == revision + 2
 
 
 def test_latest_wins(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     first = at.start(supersede=True)
-    at.until(lambda: at.working == 1)
+    until(lambda: at.working == 1)
     second = at.start()
-    at.until(lambda: at.waiting == 1)
+    until(lambda: at.waiting == 1)
     third = at.start(supersede=True)
     for call in (first, second):
         failed = failure(call)
@@ -216,9 +216,9 @@ def test_an_older_edit_that_takes_longer_to_read_supersedes_no_newer_one(bench: 
     with at.server.running.core.store.use(at.document) as document:
         at.server.on_loop(document.editing.acquire)  # edits that arrive wait here to be read
         older = at.start(supersede=True)
-        at.until(lambda: at.working == 1)
+        until(lambda: at.working == 1)
         newer = at.start(supersede=True)
-        at.until(lambda: at.waiting == 1)
+        until(lambda: at.waiting == 1)
 
         async def release() -> None:
             document.editing.release()
@@ -233,7 +233,7 @@ def test_an_older_edit_that_takes_longer_to_read_supersedes_no_newer_one(bench: 
 def test_an_invalid_edit_supersedes_nothing(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     first = at.start()
-    at.until(lambda: at.working == 1)
+    until(lambda: at.working == 1)
     request = v1.RenderRequest(document_id=at.document, options=v1.RenderOptions(supersede=True))
     assert failure(at.stub.Render(request)).code() is grpc.StatusCode.INVALID_ARGUMENT
     at.editor.hold.set()
@@ -243,22 +243,22 @@ def test_an_invalid_edit_supersedes_nothing(bench: Any) -> None:
 def test_closing_a_document_ends_its_renders(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     call = at.start()
-    at.until(lambda: at.editor.started == 1)
+    until(lambda: at.editor.started == 1)
     at.stub.CloseDocument(v1.CloseDocumentRequest(document_id=at.document))
     assert failure(call).code() is grpc.StatusCode.CANCELLED
-    at.until(lambda: at.editor.cancelled == 1)
+    until(lambda: at.editor.cancelled == 1)
 
 
 def test_an_idle_server_forgets_by_itself(bench: Any) -> None:
     at = bench(ScriptedEditor(), idle_seconds=0.2)
-    at.until(lambda: len(at.server.running.core.store) == 0)
+    until(lambda: len(at.server.running.core.store) == 0)
     assert failure(at.start()).code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_two_workers_work_at_once(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()), workers=2)
     calls = [at.start(), at.start()]
-    at.until(lambda: at.editor.started == 2)
+    until(lambda: at.editor.started == 2)
     at.editor.hold.set()
     assert all(list(call)[-1].HasField("result") for call in calls)
     assert at.editor.opened == 1  # prepared once, by whoever came first
@@ -272,7 +272,7 @@ def test_health_while_draining(bench: Any) -> None:
             request = health_pb2.HealthCheckRequest(service=service)
             assert health.Check(request).status == health_pb2.HealthCheckResponse.SERVING
         running = at.start()
-        at.until(lambda: at.working == 1)
+        until(lambda: at.working == 1)
         watched = health.Watch(health_pb2.HealthCheckRequest())
         assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
         at.server.drain(20.0)
@@ -285,10 +285,10 @@ def test_health_while_draining(bench: Any) -> None:
 def test_draining_gives_up_in_the_end(bench: Any) -> None:
     at = bench(ScriptedEditor(hold=threading.Event()))
     running = at.start()
-    at.until(lambda: at.editor.started == 1)
+    until(lambda: at.editor.started == 1)
     at.server.drain(0.2)
     assert failure(running).code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
-    at.until(lambda: at.editor.cancelled == 1)
+    until(lambda: at.editor.cancelled == 1)
 
 
 @pytest.mark.parametrize("flag", [False, True])

@@ -13,7 +13,7 @@ import pytest
 
 from layoutbrush import v1
 from layoutbrush.runtime.limits import Limits
-from layoutbrush.runtime.testing import ScriptedEditor, raw_layer
+from layoutbrush.runtime.testing import ScriptedEditor, raw_layer, until
 
 CLIENTS, STROKES = 8, 20
 EXPECTED = {
@@ -61,12 +61,12 @@ def test_nothing_is_left_after_a_storm(bench: Any, caplog: pytest.LogCaptureFixt
             thread.start()
         for thread in threads:
             thread.join(120.0)
-        at.until(lambda: (at.working, at.waiting) == (0, 0))
+        until(lambda: (at.working, at.waiting) == (0, 0))
     assert set(codes) <= EXPECTED
     assert caplog.records == []  # no incidents
     core = at.server.running.core
     with core.store.use(at.document) as document:
         assert document.users == 1
     assert list(at.start())[-1].HasField("result")
-    at.until(lambda: at.working == 0)
+    until(lambda: at.working == 0)
     assert at.editor.started == at.editor.finished + at.editor.cancelled

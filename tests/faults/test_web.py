@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +34,7 @@ from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.gateway.testing import GatewayThread
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend
+from layoutbrush.runtime.testing import ScriptedEditor, ServerThread, raw_layer, scripted_backend, until
 
 SCRIPTED = """
 import sys
@@ -206,8 +205,6 @@ def test_many_browsers_that_come_and_go_leave_nothing_behind() -> None:
             thread.join(60.0)
         assert problems == []
         assert server.running is not None
-        core, end = server.running.core, time.monotonic() + 20
-        while core.admission.working or core.admission.waiting:
-            assert time.monotonic() < end, "work goes on for nobody"
-            time.sleep(0.01)
+        admission = server.running.core.admission
+        until(lambda: not (admission.working or admission.waiting))
         assert editor.started == editor.finished + editor.cancelled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import grpc
@@ -11,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from layoutbrush import v1
-from layoutbrush.runtime.testing import ServerThread, raw_layer
+from layoutbrush.runtime.testing import ServerThread, raw_layer, until
 
 METHODS = ("GetServerInfo", "OpenDocument", "UploadLayer", "Segment", "Render", "CloseDocument", "GenerateDrafts")
 CLEAN = {
@@ -215,7 +214,4 @@ def test_the_server_is_still_there(victim: Any, server: ServerThread) -> None:
     assert victim.render()[-1].HasField("result")
     assert server.running is not None
     admission = server.running.core.admission
-    end = time.monotonic() + 10.0
-    while (admission.working, admission.waiting) != (0, 0):  # a place is free a moment after its last word
-        assert time.monotonic() < end
-        time.sleep(0.002)
+    until(lambda: (admission.working, admission.waiting) == (0, 0))  # a place is free a moment after its last word

@@ -8,7 +8,6 @@ import json
 import random
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +25,7 @@ from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.gateway.guard import Patience
 from layoutbrush.plugin_bridge.gateway.testing import GatewayThread
 from layoutbrush.runtime.server import ServerOptions
-from layoutbrush.runtime.testing import ServerThread, raw_layer, scripted_backend
+from layoutbrush.runtime.testing import ServerThread, raw_layer, scripted_backend, until
 
 LIMIT = 2 << 20
 UNARY = ("application/proto", "application/json", "application/grpc-web+proto")
@@ -243,10 +242,8 @@ def test_who_does_not_read_the_answer_is_given_up() -> None:
         assert server.running is not None
         store = server.running.core.store
         with store.use(document) as held:
-            end = time.monotonic() + 20
-            while held.users > 1 or not server.running.core.admission.idle:
-                assert time.monotonic() < end, "it was not given up"
-                time.sleep(0.01)
+            admission = server.running.core.admission
+            until(lambda: held.users == 1 and admission.idle)
         with pytest.raises(RemoteError):
             list(stream)
         transport.close()

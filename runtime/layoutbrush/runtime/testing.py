@@ -71,13 +71,15 @@ class ScriptedPhoto:
 class ScriptedEditor:
     """Fills the mask with the seed's grey, in `steps` steps of `step_seconds` each.
 
-    `hold`: where set, every step waits until this event is set. `raises`: raised by `edit` after the first step.
+    `hold`: where set, every step after the first `free` ones waits until this event is set. `raises`: raised by `edit`
+    after the first step.
     `deaf`: don't poll for cancellation inside a step, as a network in full run doesn't. What happened is counted.
     """
 
     steps: int = 3
     step_seconds: float = 0.0
     hold: threading.Event | None = None
+    free: int = 0
     raises: BaseException | None = None
     deaf: bool = False
     opened: int = 0
@@ -128,8 +130,9 @@ class ScriptedEditor:
 
     def _work(self, cancelled: Callable[[], bool]) -> None:
         self.steps_begun += 1
+        held = self.steps_begun > self.free
         end = time.monotonic() + self.step_seconds
-        while time.monotonic() < end or (self.hold is not None and not self.hold.is_set()):
+        while time.monotonic() < end or (held and self.hold is not None and not self.hold.is_set()):
             if not self.deaf and cancelled():
                 raise Cancelled
             time.sleep(_POLL_SECONDS)
@@ -139,13 +142,15 @@ class ScriptedEditor:
 
 @dataclass
 class ScriptedDrafter:
-    """Grey pictures of 64 x 64, by seed and number; each takes `step_seconds`, and waits for `hold` where it is set.
+    """Grey pictures of 64 x 64, by seed and number; each takes `step_seconds`, and those after the first `free` ones
+    wait for `hold` where it is set.
 
     `raises`: raised after the first one. What happened is counted.
     """
 
     step_seconds: float = 0.0
     hold: threading.Event | None = None
+    free: int = 0
     raises: BaseException | None = None
     started: int = 0
     drawn: int = 0
@@ -162,8 +167,9 @@ class ScriptedDrafter:
         self.started += 1
         self.requests.append(request)
         for number in range(request.count):
+            held = self.drawn >= self.free
             end = time.monotonic() + self.step_seconds
-            while time.monotonic() < end or (self.hold is not None and not self.hold.is_set()):
+            while time.monotonic() < end or (held and self.hold is not None and not self.hold.is_set()):
                 if cancelled():
                     raise Cancelled
                 time.sleep(_POLL_SECONDS)
@@ -206,6 +212,19 @@ def small_library(folder: Path) -> Library:
     for _ in library.update():
         pass
     return library
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something to become true elsewhere, for as long as a busy machine may take.
+
+    Raises:
+        TimeoutError: it didn't.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("It did not happen in time.")
+        time.sleep(_POLL_SECONDS)
 
 
 class ServerThread:
