@@ -49,16 +49,14 @@ def run(config: Config) -> int:
         from layoutbrush.training.stages.label_bias import agreement, fit, gather
         from layoutbrush.training.stages.segmentation import spread
         from layoutbrush.training.trainer.files import read_json
-        from layoutbrush.training.trainer.weights import WeightsError, load_weights, save_weights, stored_arguments
+        from layoutbrush.training.trainer.weights import WeightsError, load_module, save_weights
     except ImportError as error:
         print(f"This needs the extra: pip install 'layoutbrush[training]' (missing: {error.name}).", file=sys.stderr)
         return 2
     if config.threads:
         torch.set_num_threads(config.threads)
     try:
-        network = SegmentationNetwork(**stored_arguments(config.weights))
-        load_weights(config.weights, network)
-        network.eval()
+        network = load_module(config.weights, SegmentationNetwork)
         samples = {}
         for split in ("train", "val"):
             for collection in open_collections(config.data, config.collections, split):

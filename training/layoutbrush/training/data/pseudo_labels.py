@@ -78,12 +78,10 @@ class NetworkLabels:
         import torch
 
         from layoutbrush.training.models.segmentation import Segment, SegmentationNetwork
-        from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+        from layoutbrush.training.trainer.weights import load_module
 
         if self._network is None:
-            network = SegmentationNetwork(**stored_arguments(self._weights))
-            load_weights(self._weights, network)
-            self._network = network.eval()
+            self._network = load_module(self._weights, SegmentationNetwork)
         with torch.no_grad():
             labels, confidence, _ = Segment(self._network)(torch.from_numpy(planes))
         return labels[0].numpy(), confidence[0].numpy()

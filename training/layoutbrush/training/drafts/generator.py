@@ -15,7 +15,7 @@ from layoutbrush.training.drafts.encoders import CropEncoder, ObjectEncoder
 from layoutbrush.training.drafts.fuser import build_fuser
 from layoutbrush.training.drafts.painting import Painter
 from layoutbrush.training.drafts.placing import object_crops
-from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+from layoutbrush.training.trainer.weights import load_module
 
 
 class Pass(NamedTuple):
@@ -52,14 +52,10 @@ class DraftNetwork(nn.Module):
     def draft(self, labels: Tensor, boxes: Tensor, valid: Tensor, latents: Tensor) -> Tensor:
         """labels (B, O) int, boxes (B, O, 4), valid (B, O) bool, latents (N, z) of the valid ones -> (B, 3, S, S)."""
         maps = self.objects(labels[valid], latents, boxes[valid])  # (N, C, h, w)
-        placed = maps.new_zeros(*labels.shape, *maps.shape[1:])
-        placed = placed.index_put((valid.nonzero()[:, 0], valid.nonzero()[:, 1]), maps)  # (B, O, C, h, w)
-        fused = self.fuser(placed.transpose(0, 1), valid.transpose(0, 1))
+        fused = self.fuser(_padded(maps, valid).transpose(0, 1), valid.transpose(0, 1))
         painted: list[Tensor] = []
         if self.painter is not None:
-            spread = latents.new_zeros(*labels.shape, latents.shape[1])
-            spread = spread.index_put((valid.nonzero()[:, 0], valid.nonzero()[:, 1]), latents)  # (B, O, z)
-            painted = self.painter(labels, spread, boxes, valid)
+            painted = self.painter(labels, _padded(latents, valid), boxes, valid)
         picture: Tensor = self.decoder(fused, painted)
         return picture
 
@@ -84,6 +80,11 @@ class DraftNetwork(nn.Module):
         return Pass(rebuilt, drawn, real, rebuilt_crops, drawn_crops, mean, log_variance, regressed)
 
 
+def _padded(values: Tensor, valid: Tensor) -> Tensor:
+    """Values of the valid objects, (N, ...), as (B, O, ...) with zeros for the others."""
+    return values.new_zeros(*valid.shape, *values.shape[1:]).index_put((valid,), values)
+
+
 def sample_codes(valid: Tensor, latent: int, seed: int) -> Tensor:
     """(N, latent) standard normal codes for the valid objects of (B, O), the same for the same seed on every device."""
     generator = torch.Generator().manual_seed(seed)
@@ -92,6 +93,4 @@ def sample_codes(valid: Tensor, latent: int, seed: int) -> Tensor:
 
 def load_drafts(path: Path) -> DraftNetwork:
     """From a `.safetensors` and the `.json` beside it, in eval mode, without gradients. Raises WeightsError."""
-    network = DraftNetwork(DraftConfig(**stored_arguments(path)))
-    load_weights(path, network)
-    return network.requires_grad_(False).eval()
+    return load_module(path, lambda **sizes: DraftNetwork(DraftConfig(**sizes))).requires_grad_(False)

@@ -28,7 +28,7 @@ from layoutbrush.training.metrics.inception import load_inception
 from layoutbrush.training.metrics.score import Scorer
 from layoutbrush.training.metrics.tasks import EvaluationTask
 from layoutbrush.training.models.segmentation import SegmentationNetwork
-from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+from layoutbrush.training.trainer.weights import load_module
 
 SetBackend = Literal["same", "squeezenet", "alexnet", "vgg16", "inception"]
 VERSION = 1
@@ -73,9 +73,7 @@ class Judges:
         self._deep: Deep | None = None if weights is None else _load_deep(weights, chosen)
         self._segmentation: SegmentationNetwork | None = None
         if segmentation is not None:
-            self._segmentation = SegmentationNetwork(**stored_arguments(segmentation))
-            load_weights(segmentation, self._segmentation)
-            self._segmentation.requires_grad_(False).eval()
+            self._segmentation = load_module(segmentation, SegmentationNetwork).requires_grad_(False)
         self.names = {"perceptual": backend if weights else "", "sets": chosen if weights else ""}
         self.names["dists"] = "segmentation decoder" if segmentation else ""
         files = [] if weights is None else sorted(weights.glob("*.npz"))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from layoutbrush.training.trainer.files import read_json, write_bytes, write_json
 
+Module = TypeVar("Module", bound=nn.Module)
+
 
 class WeightsError(ValueError):
-    """A weight file does not fit the module it is meant for."""
+    """A weight file can't be read, or does not fit the module it is meant for; the message names the file."""
 
 
 def contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -32,23 +35,45 @@ def save_weights(path: Path, module: nn.Module, facts: Mapping[str, object] | No
 
 
 def load_weights(path: Path, module: nn.Module) -> None:
-    """Fill ``module`` from a file. Raises WeightsError that names what is missing, unknown or of another shape."""
-    stored = load_file(path)
+    """Fill ``module`` from a file. Raises WeightsError that names what is missing, unknown or of another shape;
+    FileNotFoundError.
+    """
+    try:
+        stored = load_file(path)
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a readable weight file: {error}") from error
     own = module.state_dict()
     missing = sorted(set(own) - set(stored))
     unknown = sorted(set(stored) - set(own))
     shapes = sorted(name for name in set(own) & set(stored) if own[name].shape != stored[name].shape)
     if missing or unknown or shapes:
         raise WeightsError(
-            f"{path.name} does not fit {type(module).__name__}: "
+            f"{path} does not fit {type(module).__name__}: "
             f"missing {missing[:4]}, unknown {unknown[:4]}, other shape {shapes[:4]}"
         )
     module.load_state_dict(stored)
 
 
 def stored_arguments(path: Path) -> dict[str, Any]:
-    """The ``arguments`` that :func:`save_weights` wrote beside ``path``."""
-    arguments = read_json(path.with_suffix(".json")).get("arguments", {})
+    """The ``arguments`` that :func:`save_weights` wrote beside ``path``. Raises WeightsError, FileNotFoundError."""
+    described = path.with_suffix(".json")
+    try:
+        arguments = read_json(described).get("arguments", {})
+    except ValueError as error:
+        raise WeightsError(f"{described}: not a readable description of weights: {error}") from error
     if not isinstance(arguments, dict):
-        raise WeightsError(f"{path.with_suffix('.json').name}: arguments should be an object")
+        raise WeightsError(f"{described}: arguments should be an object")
     return arguments
+
+
+def load_module(path: Path, build: Callable[..., Module]) -> Module:
+    """The module of a weight file, in eval mode: ``build`` called with the arguments beside it, and filled.
+
+    Raises WeightsError, FileNotFoundError.
+    """
+    try:
+        module = build(**stored_arguments(path))
+    except TypeError as error:
+        raise WeightsError(f"{path.with_suffix('.json')}: not the arguments of what is wanted: {error}") from error
+    load_weights(path, module)
+    return module.eval()
