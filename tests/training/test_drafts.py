@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +17,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from layoutbrush.training.commands import train
+from layoutbrush.training.data.batch import image_tensor
 from layoutbrush.training.data.lazy import read_image
 from layoutbrush.training.drafts import classifier, stage
 from layoutbrush.training.drafts.ablations import ABLATIONS, ablated
-from layoutbrush.training.drafts.batches import Pictures, as_tensor, boxed_batch
+from layoutbrush.training.drafts.batches import Pictures, boxed_batch
 from layoutbrush.training.drafts.config import MOST_OBJECTS, DraftConfig, DraftConfigError
 from layoutbrush.training.drafts.evaluation import Evaluator, Row
 from layoutbrush.training.drafts.fuser import ConvLSTM
@@ -32,25 +32,16 @@ from layoutbrush.training.drafts.losses import TERMS, LossWeights, fooling_loss,
 from layoutbrush.training.drafts.placing import PlacedConv, box_masks, crops, object_crops
 from layoutbrush.training.drafts.score_networks import ClassProbabilities, load_classes
 from layoutbrush.training.drafts.scores import accuracy, chance, diversity, inception_score
-from layoutbrush.training.drafts.table import draft_rows, table_text
+from layoutbrush.training.drafts.table import draft_table, table_text
 from layoutbrush.training.drafts.toy import toy_boxes
 from layoutbrush.training.metrics.features import FeatureError
 from layoutbrush.training.metrics.inception import Inception
 from layoutbrush.training.stages.options import settings_from
 from layoutbrush.training.trainer.stage import DataOptions
-from layoutbrush.training.trainer.weights import save_weights
+from layoutbrush.training.trainer.weights import WeightsError, save_weights
 
 SMALL = DraftConfig(4, size=32, latent=8, embedding=8, width=8, hidden=8, layers=2, blocks=1)
 TINY = ("latent=8", "embedding=8", "width=16", "hidden=16", "layers=1", "blocks=0", "judge_width=8")
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """One thread: small networks on a busy machine spend their time waiting for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def network(config: DraftConfig = SMALL, seed: int = 0) -> DraftNetwork:
@@ -232,12 +223,12 @@ def test_the_table_has_a_row_for_each_file(tmp_path: Path) -> None:
     files = {"full": tmp_path / "full.safetensors", "sum": tmp_path / "sum.safetensors"}
     save_weights(files["full"], full)
     save_weights(files["sum"], summed)
-    rows = draft_rows(evaluator, files)
+    rows = draft_table(evaluator, files).rows
     assert [row.name for row in rows] == ["real", "full", "sum"]
     (_, alone), _ = evaluator.rows(full)
     assert rows[1].diversity == alone.diversity != rows[2].diversity
-    with pytest.raises(ValueError, match=r"sum\.safetensors: is for 4 labels at 32 pixels, not 4 at 64"):
-        draft_rows(Evaluator(toy_boxes(3, 64), 64, 5, 3, 2, None), {"sum": files["sum"]})
+    with pytest.raises(WeightsError, match=r"sum\.safetensors: is for 4 labels at 32 pixels, not 4 at 64"):
+        draft_table(Evaluator(toy_boxes(3, 64), 64, 5, 3, 2, None), {"sum": files["sum"]})
 
 
 class Softmax(torch.nn.Module):
@@ -364,7 +355,7 @@ def test_squeezenet_knows_a_zebra(shared: Path) -> None:
     photo = shared / "data/photos/cocostuff/000000001818.jpg"
     words = (shared / "data/weights/imagenet_synset_words.txt").read_text().splitlines()
     with torch.no_grad():
-        found = load_classes(shared / "data/weights")(as_tensor([read_image(photo)]))
+        found = load_classes(shared / "data/weights")(image_tensor([read_image(photo)]))
     assert "zebra" in words[int(found.argmax())]
     assert float(found.sum()) == pytest.approx(1, abs=1e-5)
 

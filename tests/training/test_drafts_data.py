@@ -16,6 +16,7 @@ import torch
 
 from layoutbrush.training.data.labels import LABEL_NAMES
 from layoutbrush.training.data.photo import DataError
+from layoutbrush.training.drafts import read_cocostuff
 from layoutbrush.training.drafts.batches import Pictures, boxed_batch, random_batch
 from layoutbrush.training.drafts.boxed_photo import Box, BoxedObject, BoxedPhoto, BoxFilter, box_of_pixels
 from layoutbrush.training.drafts.opening import open_boxes
@@ -114,6 +115,22 @@ def test_cocostuff_names_file_and_field(tmp_path: Path, change: Callable[..., An
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
+def test_cocostuff_splits_val2017_in_the_order_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_cocostuff, "VALIDATION", 1)
+    monkeypatch.setattr(read_cocostuff, "TEST", 1)
+
+    def change(things: Tree, stuff: Tree) -> None:
+        things["images"].reverse()
+
+    coco(tmp_path, change)
+    for name in ("instances", "stuff"):
+        (tmp_path / f"annotations/{name}_train2017.json").rename(tmp_path / f"annotations/{name}_val2017.json")
+    (tmp_path / "images/train2017").rename(tmp_path / "images/val2017")
+    rule = BoxFilter(fewest=2, crowded="largest")  # photos 1, 2 and 3
+    found = [read_cocostuff_boxes(tmp_path, split, rule).photos for split in ("val", "test")]
+    assert [photo.name[-1] for part in found for photo in part] == ["3", "2"]
+
+
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="train2017"):
         read_cocostuff_boxes(tmp_path, "train")
@@ -129,20 +146,23 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
 
 
 def genome(root: Path, splits: bool = True) -> Path:
-    """Photos 1..4 of 300 x 250, 5 too small; in each three trees or `Trees`, a dog, a rare word and a narrow box."""
+    """Photos 1..4 of 300 x 250, 5 too small; in each three trees or `Trees`, a dog, something rare that is a dog too, a
+    narrow tree and one outside.
+    """
     images, objects, attributes = [], [], []
     for number in range(1, 6):
-        width, height = (300, 250) if number < 5 else (300, 200)
+        width, height = (300, 250) if number < 5 else (300, 199)
         folder = "VG_100K" if number % 2 else "VG_100K_2"
         address = f"https://example.invalid/images/{folder}/{number}.jpg"
         images.append({"image_id": number, "width": width, "height": height, "url": address})
         write_photo(root / "images" / folder / f"{number}.jpg", (width, height))
         words = ["Trees", "tree", "tree ", "dog", f"rare{number}", "tree", "tree"]
         sizes = [(100, 100), (60, 60), (50, 50), (40, 40), (90, 90), (31, 200), (64, 64)]
-        entries = [
+        entries: list[Tree] = [
             {"object_id": 100 * number + i, "names": [word], "x": 5 * i, "y": -3, "w": w, "h": h}
             for i, (word, (w, h)) in enumerate(zip(words, sizes, strict=True))
         ]
+        entries[4]["names"].append("puppy")
         entries[6]["x"] = 400  # outside its photo
         objects.append({"image_id": number, "objects": entries})
         attributes.append({"image_id": number, "attributes": [{**entries[0], "attributes": ["green", "tall"]}]})
@@ -156,7 +176,7 @@ def genome(root: Path, splits: bool = True) -> Path:
 
 
 def test_visual_genome_follows_splits_aliases_and_sizes(tmp_path: Path) -> None:
-    rule = VisualGenomeRule(instances=3)
+    rule = VisualGenomeRule(instances=4)
     root = genome(tmp_path)
     train, held = (read_visual_genome_boxes(root, split, rule) for split in ("train", "val"))
     assert train.labels == held.labels == ("tree", "dog")
@@ -166,12 +186,14 @@ def test_visual_genome_follows_splits_aliases_and_sizes(tmp_path: Path) -> None:
     assert isinstance(photo.image, Path)
     assert photo.image.is_file()
     assert photo.image.parent.name == "VG_100K_2"
-    assert [train.labels[o.label] for o in photo.objects] == ["tree", "tree", "tree", "dog"]
+    assert [train.labels[o.label] for o in photo.objects] == ["tree", "tree", "tree", "dog", "dog"]
     assert photo.objects[0].attributes == ("green", "tall")
     assert photo.objects[1].attributes == ()
     assert photo.objects[0].box == Box(0.0, 0.0, 100 / 300, 97 / 250)
-    (few,) = read_visual_genome_boxes(root, "test", VisualGenomeRule(instances=3, kept=2)).photos
-    assert [o.box.share for o in few.objects] == pytest.approx([100 * 97 / 75000, 60 * 57 / 75000])
+    counted = read_visual_genome_boxes(root, "train", VisualGenomeRule(instances=10))
+    assert counted.labels == ("tree",)  # those that are too small or outside count for their class, too
+    (few,) = read_visual_genome_boxes(root, "test", VisualGenomeRule(instances=4, kept=2)).photos
+    assert [o.box.share for o in few.objects] == pytest.approx([100 * 97 / 75000, 90 * 87 / 75000])
 
 
 def test_visual_genome_without_lists_and_with_faults(tmp_path: Path) -> None:

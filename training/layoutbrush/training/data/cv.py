@@ -22,8 +22,8 @@ _NO_MAP: Any = None  # the positions hold x and y in one map; the stubs do not k
 
 
 def resize_image(image: UInt8, side: int) -> UInt8:
-    """(h, w, 3) -> (side, side, 3); area-averaged when shrinking, bilinear when enlarging."""
-    shrinks = image.shape[0] > side
+    """(h, w, 3) -> (side, side, 3); area-averaged when both ways shrink, bilinear when one is enlarged."""
+    shrinks = min(image.shape[:2]) > side
     return np.asarray(
         cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR),
         np.uint8,

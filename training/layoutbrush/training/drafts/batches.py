@@ -6,11 +6,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from layoutbrush.training.data import cv
+from layoutbrush.training.data.batch import image_tensor
 from layoutbrush.training.data.cv import UInt8
 from layoutbrush.training.data.lazy import read_image
 from layoutbrush.training.drafts.boxed_photo import BoxedObject, BoxedPhoto
@@ -40,8 +41,7 @@ class Pictures:
                 return self._pictures[index]
         source = self.photos[index].image
         image = read_image(source) if isinstance(source, Path) else source
-        method = cv2.INTER_AREA if min(image.shape[:2]) >= self.size else cv2.INTER_LINEAR
-        picture = np.asarray(cv2.resize(image, (self.size, self.size), interpolation=method), np.uint8)
+        picture = cv.resize_image(image, self.size)
         with self._lock:
             if len(self._pictures) < self._room:
                 self._pictures[index] = picture
@@ -62,14 +62,9 @@ def padded(rows: Sequence[Sequence[BoxedObject]], most: int) -> dict[str, Tensor
     return {"labels": labels, "boxes": boxes, "valid": valid}
 
 
-def as_tensor(pictures: Sequence[UInt8]) -> Tensor:
-    """(B, 3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous().float() / 255
-
-
 def boxed_batch(pictures: Pictures, indices: Sequence[int], most: int) -> dict[str, Tensor]:
     """`image` (B, 3, S, S) in [0, 1] and the objects as :func:`padded` has them, as they are in the data."""
-    images = as_tensor([pictures[index] for index in indices])
+    images = image_tensor([pictures[index] for index in indices])
     return {"image": images, **padded([pictures.photos[index].objects for index in indices], most)}
 
 
@@ -81,8 +76,8 @@ def random_batch(
     for index in rng.integers(0, len(pictures), count):
         image, objects = pictures[int(index)], pictures.photos[int(index)].objects
         if flip and rng.random() < 0.5:
-            image = image[:, ::-1]
+            image = cv.mirror(image)
             objects = tuple(BoxedObject(entry.label, entry.box.flipped(), entry.attributes) for entry in objects)
         images.append(image)
         rows.append([objects[int(i)] for i in rng.permutation(len(objects))])
-    return {"image": as_tensor(images), **padded(rows, most)}
+    return {"image": image_tensor(images), **padded(rows, most)}

@@ -113,11 +113,12 @@ class BoxedSet:
     photos: Sequence[BoxedPhoto]
     missing: tuple[str, ...] = ()
 
-    def filtered(self, rule: BoxFilter) -> BoxedSet:
-        """The photos that count. Raises DataError where none does."""
+    def filtered(self, rule: BoxFilter, where: Path) -> BoxedSet:
+        """The photos that count. Raises DataError (``where``: the file or folder they come from) where none does."""
         photos = tuple(rule.photos(self.photos))
         if not photos:
-            raise DataError(f"{self.name}: no photo has {rule.fewest} to {rule.most} boxes above {rule.smallest:.1%}")
+            wanted = f"{rule.fewest} to {rule.most} boxes above {rule.smallest:.1%}"
+            raise DataError(f"{where}: none of the {len(self.photos)} photos of {self.name} has {wanted}")
         return replace(self, photos=photos)
 
     def counts(self) -> Counter[str]:

@@ -17,13 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from layoutbrush.training.drafts.batches import Pictures, boxed_batch, random_batch
-from layoutbrush.training.drafts.boxed_photo import BoxedSet, BoxFilter
+from layoutbrush.training.drafts.boxed_photo import BoxedSet
 from layoutbrush.training.drafts.encoders import normalised
-from layoutbrush.training.drafts.opening import open_boxes
+from layoutbrush.training.drafts.opening import BoxSettings, open_sets
 from layoutbrush.training.drafts.placing import object_crops
 from layoutbrush.training.drafts.scores import accuracy, chance
 from layoutbrush.training.trainer.stage import Batch, Context, DataOptions, Optimization, Report, warm_then_linear
-from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+from layoutbrush.training.trainer.weights import load_module, load_weights
 
 
 class CropClassifier(nn.Module):
@@ -49,25 +49,15 @@ class CropClassifier(nn.Module):
 
 def load_classifier(path: Path) -> CropClassifier:
     """From a `.safetensors` and the `.json` beside it, in eval mode, without gradients. Raises WeightsError."""
-    network = CropClassifier(**stored_arguments(path))
-    load_weights(path, network)
-    return network.requires_grad_(False).eval()
+    return load_module(path, CropClassifier).requires_grad_(False)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(BoxSettings):
     """Data as the stage `drafts` has it; ``width`` of the network; AdamW's ``rate`` after ``warm`` steps and
     ``decay``; ``smoothing`` of the labels; ``evaluated``: validation photos.
     """
 
-    kind: str = "boxes"
-    collections: tuple[str, ...] = ("scenes", "streets")
-    pieces: int = 8
-    smallest: float = 0.02
-    fewest: int = 3
-    most: int = 8
-    crowded: str = "drop"
-    flip: bool = True
     width: int = 32
     rate: float = 1e-3
     warm: int = 50
@@ -129,9 +119,4 @@ class ClassifierStage:
 
 def build(settings: Settings, data: DataOptions) -> ClassifierStage:
     """The stage on the photos of ``settings.kind`` below ``data.folder``. Raises DataError, WeightsError."""
-    s = settings
-    rule = BoxFilter(s.smallest, s.fewest, s.most, s.crowded)
-    train, validation = (
-        open_boxes(s.kind, data.folder, split, rule, s.collections, s.pieces, data.size) for split in ("train", "val")
-    )
-    return ClassifierStage(settings, data, (train, validation))
+    return ClassifierStage(settings, data, open_sets(settings, data))

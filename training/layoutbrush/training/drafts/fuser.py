@@ -64,9 +64,7 @@ def _start_awake(gates: nn.Conv2d, channels: int) -> None:
         nn.init.normal_(gates.weight[3 * channels :, :channels], 0.0, GAIN * deviation)  # the candidates
         nn.init.normal_(gates.weight[:, channels:], 0.0, 0.5 * deviation)
         nn.init.zeros_(cast(Tensor, gates.bias))
-        nn.init.ones_(cast(Tensor, gates.bias)[:channels])
-        nn.init.ones_(cast(Tensor, gates.bias)[channels : 2 * channels])
-        nn.init.ones_(cast(Tensor, gates.bias)[2 * channels : 3 * channels])
+        nn.init.ones_(cast(Tensor, gates.bias)[: 3 * channels])  # open, but for the candidates
 
 
 class SumFuser(nn.Module):

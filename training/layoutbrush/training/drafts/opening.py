@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layoutbrush.training.data.photo import DataError
@@ -13,8 +13,33 @@ from layoutbrush.training.drafts.read_cocostuff import read_cocostuff_boxes
 from layoutbrush.training.drafts.read_visual_genome import VisualGenomeRule, read_visual_genome_boxes
 from layoutbrush.training.drafts.regions import read_regions
 from layoutbrush.training.drafts.toy import toy_boxes
+from layoutbrush.training.trainer.stage import DataOptions
 
 KINDS = ("boxes", "regions", "cocostuff", "visual-genome", "toy")
+
+
+@dataclass(frozen=True)
+class BoxSettings:
+    """The photos of a stage, as the stage `drafts` says in its own words; `--set help` prints those."""
+
+    kind: str = "boxes"
+    collections: tuple[str, ...] = ("scenes", "streets")
+    pieces: int = 8
+    smallest: float = 0.02
+    fewest: int = 3
+    most: int = 8
+    crowded: str = "drop"
+    flip: bool = True
+
+
+def open_sets(settings: BoxSettings, data: DataOptions) -> tuple[BoxedSet, BoxedSet]:
+    """Training and validation photos below ``data.folder``. Raises DataError."""
+    s = settings
+    rule = BoxFilter(s.smallest, s.fewest, s.most, s.crowded)
+    train, validation = (
+        open_boxes(s.kind, data.folder, split, rule, s.collections, s.pieces, data.size) for split in ("train", "val")
+    )
+    return train, validation
 
 
 def open_boxes(
@@ -24,9 +49,9 @@ def open_boxes(
     fewest objects; ``pieces`` of each photo at ``size`` pixels are made for `regions`. Raises DataError.
     """
     if kind == "boxes":
-        return read_boxes(root, names, split).filtered(rule)
+        return read_boxes(root, names, split).filtered(rule, root / "boxes")
     if kind == "regions":
-        return read_regions(root, names, split, pieces, size).filtered(rule)
+        return read_regions(root, names, split, pieces, size).filtered(rule, root)
     if kind == "cocostuff":
         return read_cocostuff_boxes(root, split, rule)
     if kind == "visual-genome":

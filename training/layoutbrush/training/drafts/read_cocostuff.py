@@ -2,8 +2,8 @@
 
 `annotations/instances_<split>2017.json` and `annotations/stuff_<split>2017.json`, or both beside the photos' folders.
 As the source has it, after Johnson, Gupta, Fei-Fei (CVPR 2018): only photos with stuff annotations; the stuff class
-`other` (183) is left out; of the photos of val2017 that count, the first 1024 by id are for validation, the next 2048
-for tests.
+`other` (183) is left out; of the photos of val2017 that count, in the order of the instances file, the first 1024 are
+for validation, the next 2048 for tests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VALIDATION, TEST = 1024, 2048
 
 
 def read_cocostuff_boxes(root: Path, split: str, rule: BoxFilter | None = None) -> BoxedSet:
-    """Photos of `train`, `val` or `test` that count by ``rule``, sorted by id; labels sorted by COCO's category ids.
+    """Photos of `train`, `val` or `test` that count by ``rule``; labels sorted by COCO's category ids.
 
     Segmentations are not looked at. Crowds (`iscrowd` 1) count as the source counts them: as boxes. Raises DataError.
     """
@@ -57,10 +57,11 @@ def read_cocostuff_boxes(root: Path, split: str, rule: BoxFilter | None = None) 
                 objects[image].append(BoxedObject(index[category], box))
     photos = (
         BoxedPhoto(f"cocostuff/{image:012d}", folder / sizes[image][0], tuple(objects[image]))
-        for image in sorted(annotated)
+        for image in sizes
+        if image in annotated
     )
     whole = BoxedSet(f"cocostuff/{split}", tuple(names[number] for number in numbers), tuple(photos))
-    found = whole.filtered(rule or BoxFilter())
+    found = whole.filtered(rule or BoxFilter(), files[0])
     part = {"train": slice(None), "val": slice(VALIDATION), "test": slice(VALIDATION, VALIDATION + TEST)}[split]
     return BoxedSet(found.name, found.labels, found.photos[part])
 

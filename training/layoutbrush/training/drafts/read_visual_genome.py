@@ -3,9 +3,9 @@
 `image_data.json`, `objects.json`; where they are there, `attributes.json`, `object_alias.txt` (a line a class, the
 first of the words between commas stands for all) and `vg_splits.json` (lists of image ids: train, val, test). Photos in
 `VG_100K` and `VG_100K_2`, or `images/` with both. The rules are those of Johnson, Gupta, Fei-Fei (CVPR 2018), which the
-source follows: classes with 2000 objects or more in the training photos, boxes of 32 pixels or more both ways, photos
-of more than 200 pixels both ways with 3 to 30 objects. That paper also asks for a relationship between the objects;
-Layout2Im has no use for one, and neither is asked for here.
+source follows: photos of 200 pixels or more both ways with 3 to 30 objects; classes with 2000 objects or more in the
+training photos, whatever their size; boxes of 32 pixels or more both ways. That paper also asks for a relationship
+between the objects; Layout2Im has no use for one, and none is asked for here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ HELD_OUT = 10
 @dataclass(frozen=True)
 class VisualGenomeRule:
     """``instances``: a class has as many objects in the training photos; ``side``: of a box, ``photo``: of a photo that
-    counts, in pixels; ``fewest`` and ``most`` objects; ``kept``: of more than these, the largest stay (the source: 9).
+    counts, at least, in pixels; ``fewest`` and ``most`` objects; ``kept``: of more than these, the largest stay (the
+    source: 9).
     """
 
     instances: int = 2000
@@ -37,17 +38,17 @@ class VisualGenomeRule:
     kept: int = 9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     number: int
-    name: str
+    names: tuple[str, ...]
     bbox: tuple[float, float, float, float]
     where: str
 
-    def inside(self, width: int, height: int) -> bool:
-        """Whether any of it lies in the picture; annotators' boxes now and then don't."""
+    def counts(self, side: int, width: int, height: int) -> bool:
+        """Whether it is large enough and in the picture, as annotators' boxes now and then aren't."""
         x, y, w, h = self.bbox
-        return x < width and y < height and x + w > 0 and y + h > 0
+        return min(w, h) >= side and x < width and y < height and x + w > 0 and y + h > 0
 
 
 def read_visual_genome_boxes(root: Path, split: str, rule: VisualGenomeRule | None = None) -> BoxedSet:
@@ -62,10 +63,10 @@ def read_visual_genome_boxes(root: Path, split: str, rule: VisualGenomeRule | No
         entry.integer("image_id"): (entry.integer("width", 1), entry.integer("height", 1), _file(root, entry))
         for entry in read_list(root / "image_data.json")
     }
-    members = _members(splits, images, split)
-    training = set(_members(splits, images, "train"))
-    objects = {number: tuple(found) for number, found in _objects(root / "objects.json", images, aliases, rule)}
-    counts = Counter(entry.name for number in training for entry in objects.get(number, ()))
+    large = {number for number, (width, height, _) in images.items() if min(width, height) >= rule.photo}
+    members, training = ([n for n in _members(splits, images, part) if n in large] for part in (split, "train"))
+    objects = dict(_objects(root / "objects.json", images, aliases))
+    counts = Counter(name for number in training for entry in objects.get(number, ()) for name in set(entry.names))
     labels = tuple(name for name, count in sorted(counts.items(), key=_by_count) if count >= rule.instances)
     if not labels:
         raise DataError(f"{root / 'objects.json'}: no class has {rule.instances} objects in the training photos")
@@ -75,14 +76,15 @@ def read_visual_genome_boxes(root: Path, split: str, rule: VisualGenomeRule | No
     for number in members:
         width, height, path = images[number]
         boxed = tuple(
-            BoxedObject(index[entry.name], box_of_pixels(entry.bbox, width, height, entry.where), words(entry.number))
+            BoxedObject(index[name], box_of_pixels(entry.bbox, width, height, entry.where), words(entry.number))
             for entry in objects.get(number, ())
-            if entry.name in index and entry.inside(width, height)
+            if (name := next((n for n in entry.names if n in index), None)) and entry.counts(rule.side, width, height)
         )
-        if min(width, height) > rule.photo and rule.fewest <= len(boxed) <= rule.most:
+        if rule.fewest <= len(boxed) <= rule.most:
             photos.append(BoxedPhoto(f"visual-genome/{number}", path, boxed))
     fewest = min(rule.fewest, rule.kept)
-    return BoxedSet(f"visual-genome/{split}", labels, photos).filtered(BoxFilter(0.0, fewest, rule.kept, "largest"))
+    whole = BoxedSet(f"visual-genome/{split}", labels, photos)
+    return whole.filtered(BoxFilter(0.0, fewest, rule.kept, "largest"), root / "objects.json")
 
 
 def _by_count(entry: tuple[str, int]) -> tuple[int, str]:
@@ -134,23 +136,21 @@ def _aliases(path: Path) -> dict[str, str]:
 
 
 def _objects(
-    path: Path, images: Mapping[int, object], aliases: Mapping[str, str], rule: VisualGenomeRule
-) -> Iterator[tuple[int, list[_Found]]]:
+    path: Path, images: Mapping[int, object], aliases: Mapping[str, str]
+) -> Iterator[tuple[int, tuple[_Found, ...]]]:
     for image in read_list(path):
         number = image.integer("image_id")
         if number not in images:
             raise image.error("image_id", f"{number} is none of the images of image_data.json")
         found = []
         for entry in image.each("objects"):
-            names = entry.texts("names")
-            w, h = entry.integer("w"), entry.integer("h")
-            if not names:
+            words = [word.strip().lower() for word in entry.texts("names")]
+            if not words:
                 raise entry.error("names", "is missing or empty")
-            if min(w, h) >= rule.side:
-                word = aliases.get(names[0].strip().lower(), names[0].strip().lower())
-                bbox = (entry.integer("x"), entry.integer("y"), w, h)
-                found.append(_Found(entry.integer("object_id"), word, bbox, entry.at("x, y, w, h")))
-        yield number, found
+            names = tuple(aliases.get(word, word) for word in words)
+            bbox = (entry.integer("x"), entry.integer("y"), entry.integer("w"), entry.integer("h"))
+            found.append(_Found(entry.integer("object_id"), names, bbox, entry.at("x, y, w, h")))
+        yield number, tuple(found)
 
 
 class _Attributes:

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from layoutbrush.training.data import cv
 from layoutbrush.training.data.labels import LABEL_NAMES, UNKNOWN, UInt8
 from layoutbrush.training.data.photo import Photo
 from layoutbrush.training.data.photos import open_collections
@@ -50,9 +51,8 @@ def cuts(photo: Photo, count: int, size: int, rng: np.random.Generator) -> Itera
         h, w = max(1, round(height * shares[0])), max(1, round(width * shares[1]))
         top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
         image = photo.image[top : top + h, left : left + w]
-        small = np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
         objects = region_boxes(photo.labels[top : top + h, left : left + w])
-        yield BoxedPhoto(f"{photo.name}#{index}", small, objects)
+        yield BoxedPhoto(f"{photo.name}#{index}", cv.resize_image(image, size), objects)
 
 
 def read_regions(root: Path, names: Sequence[str], split: str, pieces: int, size: int, seed: int = 0) -> BoxedSet:

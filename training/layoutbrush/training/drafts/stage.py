@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from layoutbrush.training.drafts.ablations import ablated
 from layoutbrush.training.drafts.batches import Pictures, random_batch
-from layoutbrush.training.drafts.boxed_photo import BoxedSet, BoxFilter
+from layoutbrush.training.drafts.boxed_photo import BoxedSet
 from layoutbrush.training.drafts.config import DraftConfig
 from layoutbrush.training.drafts.evaluation import Evaluator
 from layoutbrush.training.drafts.generator import DraftNetwork, Pass
 from layoutbrush.training.drafts.judges import ImageJudge, ObjectJudge
 from layoutbrush.training.drafts.losses import LossWeights, category_loss, fooling_loss, judges_loss, own_terms
-from layoutbrush.training.drafts.opening import open_boxes
+from layoutbrush.training.drafts.opening import BoxSettings, open_sets
 from layoutbrush.training.losses.adversarial import r1
 from layoutbrush.training.losses.augmentation import Augmentation, draw
 from layoutbrush.training.stages.options import OptionError
@@ -39,10 +39,10 @@ OBJECTS = Augmentation(color=0.15, shift=0.1, cutout=0.0)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(BoxSettings):
     """Data: ``kind`` (boxes, regions, cocostuff, visual-genome, toy), ``collections`` (names of box files),
-    ``pieces`` of each photo (`regions`), ``smallest``,
-    ``fewest``, ``most``, ``crowded`` (see BoxFilter), ``flip``. Networks: ``latent``, ``embedding``, ``width``,
+    ``pieces`` of each photo (`regions`), ``smallest``, ``fewest``, ``most``, ``crowded`` (see BoxFilter), ``flip``:
+    photos are mirrored half the time. Networks: ``latent``, ``embedding``, ``width``,
     ``hidden``, ``layers``, ``blocks``, ``placed``, ``painted`` (see DraftConfig), ``judge_width``. Losses: ``kl``,
     ``image_l1``, ``latent_l1``, ``image_gan``, ``object_gan``, ``category``: the source's weights; beyond it, for few
     photos, ``perceptual``: LPIPS of the rebuilt pictures, ``augment``: the judges see changed pictures (DiffAugment),
@@ -53,14 +53,6 @@ class Settings:
     ``classifier``: weights of a crop classifier, by which the accuracy is told.
     """
 
-    kind: str = "boxes"
-    collections: tuple[str, ...] = ("scenes", "streets")
-    pieces: int = 8
-    smallest: float = 0.02
-    fewest: int = 3
-    most: int = 8
-    crowded: str = "drop"
-    flip: bool = True
     latent: int = 64
     embedding: int = 64
     width: int = 64
@@ -225,16 +217,6 @@ class DraftStage:
             "labels": list(self._evaluator.labels),
             **self._counts,
         }
-
-
-def open_sets(settings: Settings, data: DataOptions) -> tuple[BoxedSet, BoxedSet]:
-    """Training and validation photos. Raises DataError."""
-    s = settings
-    rule = BoxFilter(s.smallest, s.fewest, s.most, s.crowded)
-    train, validation = (
-        open_boxes(s.kind, data.folder, split, rule, s.collections, s.pieces, data.size) for split in ("train", "val")
-    )
-    return train, validation
 
 
 def build(settings: Settings, data: DataOptions) -> DraftStage:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layoutbrush.training.drafts.evaluation import Evaluator, Row
 from layoutbrush.training.drafts.generator import load_drafts
+from layoutbrush.training.stages.options import OptionError
+from layoutbrush.training.trainer.weights import WeightsError
 
 
 @dataclass(frozen=True)
@@ -24,32 +26,25 @@ class Table:
 def draft_table(evaluator: Evaluator, files: Mapping[str, Path]) -> Table:
     """The row of real photos, and a row for each `drafts.safetensors` by its name, all on the same layouts and seeds.
 
-    Raises WeightsError for a file that doesn't fit; ValueError for none, or one of other labels or another size.
+    Raises WeightsError for a file that doesn't fit, or is of other labels or another size; OptionError for no file.
     """
     if not files:
-        raise ValueError("a table needs at least one network")
-    real: Row | None = None
-    rows = []
-    further: dict[str, float] = {}
-    misplaced = {}
+        raise OptionError("rows: a table needs at least one network")
+    real: list[Row] = []
+    rows, misplaced = [], {}
     for name, path in files.items():
         network = load_drafts(path)
         if (network.config.labels, network.config.size) != (len(evaluator.labels), evaluator.size):
-            raise ValueError(
+            raise WeightsError(
                 f"{path}: is for {network.config.labels} labels at {network.config.size} pixels, "
                 f"not {len(evaluator.labels)} at {evaluator.size}"
             )
-        (real, found), further = evaluator.rows(network)
-        rows.append(Row(name, found.inception, found.accuracy, found.diversity))
+        (*real, found), further = evaluator.rows(network)
+        rows.append(replace(found, name=name))
         if "misplaced" in further:
             misplaced[name] = further["misplaced"]
     chances = {name: further[name] for name in ("chance", "shuffled", "uniform")}
-    return Table((real, *rows) if real else tuple(rows), chances, misplaced)
-
-
-def draft_rows(evaluator: Evaluator, files: Mapping[str, Path]) -> list[Row]:
-    """The rows of :func:`draft_table`."""
-    return list(draft_table(evaluator, files).rows)
+    return Table((*real, *rows), chances, misplaced)
 
 
 def table_text(rows: Sequence[Row]) -> str:
