@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ pytest.importorskip("lightning_fabric", reason="needs the training extra")
 
 from lightning_fabric import Fabric
 
+from layoutbrush.training.commands.around import reported
+from layoutbrush.training.drafts.classifier import CropClassifier
+from layoutbrush.training.models.segmentation import SegmentationNetwork
 from layoutbrush.training.stages import STAGES
 from layoutbrush.training.stages.options import OptionError, settings_from
 from layoutbrush.training.trainer.averaging import make_average, update_average
 from layoutbrush.training.trainer.files import sweep, whole_folder, write_bytes, write_json
 from layoutbrush.training.trainer.loop import Lent, seed_of_step
 from layoutbrush.training.trainer.stage import Optimization, warm_then_linear
-from layoutbrush.training.trainer.weights import WeightsError, load_weights, save_weights
+from layoutbrush.training.trainer.weights import WeightsError, load_module, load_weights, save_weights
 
 
 def _lent(clip: float = 0.0) -> tuple[Lent, Any]:
@@ -121,6 +125,39 @@ def test_weights_say_what_does_not_fit(tmp_path: Path) -> None:
         load_weights(path, torch.nn.Linear(4, 3))
     with pytest.raises(WeightsError, match=r"unknown \['bias'\]"):
         load_weights(path, torch.nn.Linear(2, 3, bias=False))
+
+
+def test_modules_are_built_from_their_files_and_faults_name_them(tmp_path: Path) -> None:
+    path = tmp_path / "classifier.safetensors"
+    save_weights(path, CropClassifier(3, 8).train())
+    found = load_module(path, CropClassifier)
+    assert (found.arguments, found.training) == ({"labels": 3, "width": 8}, False)
+    with pytest.raises(WeightsError, match=r"classifier\.json: not the arguments"):
+        load_module(path, SegmentationNetwork)
+    path.write_bytes(path.read_bytes()[:99])
+    with pytest.raises(WeightsError, match=r"classifier\.safetensors: not a readable weight file"):
+        load_module(path, CropClassifier)
+    path.with_suffix(".json").write_text("{")
+    with pytest.raises(WeightsError, match=r"classifier\.json: not a readable"):
+        load_module(path, CropClassifier)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
+        load_module(tmp_path / "nowhere.safetensors", CropClassifier)
+
+
+def test_commands_report_known_faults_as_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(error: Exception) -> int:
+        raise error
+
+    assert reported(lambda: 7) == 7
+    assert reported(lambda: fails(WeightsError("a: torn")), outcome="Nothing: ") == 1
+    assert capsys.readouterr().err == "Nothing: a: torn\n"
+    with pytest.raises(ZeroDivisionError):
+        reported(lambda: fails(ZeroDivisionError()))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert reported(lambda: 7) == 2
+    assert "layoutbrush[training]" in capsys.readouterr().err
 
 
 @dataclass(frozen=True)

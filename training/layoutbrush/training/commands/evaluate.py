@@ -18,13 +18,14 @@ A row is a folder of pictures, `bundle:NAME`, `untrained` (the warp without trai
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+from layoutbrush.training.commands.around import progress, reported
 
 if TYPE_CHECKING:
     from layoutbrush.training.data.cv import UInt8
@@ -77,21 +78,6 @@ class Config:
 
 def run(config: Config) -> int:
     """Score and print; returns the exit status: 1 when anything was missing."""
-    try:
-        import torch
-
-        from layoutbrush.runtime.errors import LayoutbrushError
-        from layoutbrush.training.data.photo import DataError
-        from layoutbrush.training.metrics.features import FeatureError
-        from layoutbrush.training.trainer.weights import WeightsError
-    except ImportError as error:
-        print(
-            f"Evaluating needs the extra: pip install 'layoutbrush[training]' ({error.name} is missing).",
-            file=sys.stderr,
-        )
-        return 2
-    if config.threads:
-        torch.set_num_threads(config.threads)
     if config.tables and (not config.rows or config.out is None):
         print("--tables needs --rows and --out.", file=sys.stderr)
         return 2
@@ -101,11 +87,7 @@ def run(config: Config) -> int:
     if config.bundle and config.out is None:
         print("--bundle writes its pictures under --out: give it too.", file=sys.stderr)
         return 2
-    try:
-        return _tables(config) if config.tables else _evaluate(config)
-    except (DataError, FeatureError, LayoutbrushError, WeightsError) as error:
-        print(str(error), file=sys.stderr)
-        return 1
+    return reported(lambda: _tables(config) if config.tables else _evaluate(config), config.threads)
 
 
 def _evaluate(config: Config) -> int:
@@ -160,11 +142,11 @@ def _tables(config: Config) -> int:
         config.tasks, names, rows, out, subjects, config.warp, threads=config.threads, seed=config.seed,
         shown=config.shown,
     )  # fmt: skip
-    with _progress("judging", len(names)) as advance:
+    with progress("judging", len(names)) as advance:
         verdicts, problems = harness.judge(judges, advance)
     trained = [row.name for row in rows if row.trained] if judges.names["perceptual"] == "squeezenet" else []
     facts = Facts(judges.names, {row.name: row.describe() for row in rows}, trained)
-    with _progress("resampling", len(set(verdicts.sets.values())) + 2) as advance:
+    with progress("resampling", len(set(verdicts.sets.values())) + 2) as advance:
         harness.write(verdicts, facts, advance)
     print(f"{len(names)} tasks, {len(rows)} rows: {out / 'tables.md'}")
     _complain(problems)
@@ -183,7 +165,7 @@ def _run_bundle(config: Config, out: Path, names: Sequence[str]) -> tuple[Output
 
     edits = BundleRun(config.bundle, config.threads, config.seed)
     folder = out / "outputs" / Path(config.bundle).stem
-    with _progress("editing", len(names)) as advance:
+    with progress("editing", len(names)) as advance:
         output = edits.write(config.tasks, names, folder, advance)
     return output, edits.timings
 
@@ -197,7 +179,7 @@ def _score(
     from layoutbrush.training.metrics.tasks import read_task
 
     rows, problems = [], []
-    with _progress("scoring", len(names)) as advance:
+    with progress("scoring", len(names)) as advance:
         for name in names:
             task = read_task(config.tasks, name)
             pictures = {}
@@ -243,13 +225,3 @@ def _sheet(tasks: Path, names: Sequence[str], columns: Sequence[Output]) -> UInt
                     row.append(task.image * 0)
         rows.append([*row, task.truth])
     return captioned(rows, captions)
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(what, total=total)
-        yield lambda: bar.advance(line)

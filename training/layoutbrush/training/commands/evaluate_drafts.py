@@ -10,13 +10,13 @@ ablation. Prints Markdown and, with --out, writes table.md, table.json and a she
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
+from layoutbrush.training.commands.around import reported
 
 
 @dataclass(frozen=True)
@@ -53,38 +53,18 @@ class Config:
 
 def run(config: Config) -> int:
     """Score and print; returns the exit status."""
-    try:
-        import torch
-
-        from layoutbrush.training.data.photo import DataError
-        from layoutbrush.training.metrics.features import FeatureError
-        from layoutbrush.training.stages.options import OptionError
-        from layoutbrush.training.trainer.weights import WeightsError
-    except ImportError as error:
-        print(
-            f"Evaluating needs the extra: pip install 'layoutbrush[training]' ({error.name} is missing).",
-            file=sys.stderr,
-        )
-        return 2
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    try:
-        return _evaluate(config)
-    except (DataError, FeatureError, OptionError, WeightsError, ValueError, FileNotFoundError) as error:
-        print(f"Nothing was scored: {error}", file=sys.stderr)
-        return 1
+    return reported(lambda: _evaluate(config), config.threads, "Nothing was scored: ")
 
 
 def _evaluate(config: Config) -> int:
-    from PIL import Image
-
+    from layoutbrush.training import sheets
     from layoutbrush.training.drafts.boxed_photo import BoxFilter
     from layoutbrush.training.drafts.evaluation import Evaluator
     from layoutbrush.training.drafts.generator import load_drafts
     from layoutbrush.training.drafts.opening import open_boxes
     from layoutbrush.training.drafts.table import draft_table, notes_text, table_text
     from layoutbrush.training.stages.options import pairs
-    from layoutbrush.training.trainer.files import write_bytes
+    from layoutbrush.training.trainer.files import write_bytes, write_json
 
     rule = BoxFilter(crowded=config.crowded)
     boxed = open_boxes(config.kind, config.data, config.split, rule, config.collections, size=config.size)
@@ -101,9 +81,9 @@ def _evaluate(config: Config) -> int:
         config.out.mkdir(parents=True, exist_ok=True)
         figures = {"rows": [asdict(row) for row in table.rows], "chances": table.chances, "misplaced": table.misplaced}
         write_bytes(config.out / "table.md", text.encode())
-        write_bytes(config.out / "table.json", (json.dumps({**figures, "layouts": layouts}, indent=1) + "\n").encode())
+        write_json(config.out / "table.json", {**figures, "layouts": layouts})
         for name, path in files.items():
-            Image.fromarray(evaluator.sheet(load_drafts(path))).save(config.out / f"{name}.png")
+            sheets.write(config.out / f"{name}.png", evaluator.sheet(load_drafts(path)))
     return 0
 
 

@@ -10,12 +10,13 @@ flipped, cropped, recoloured, ask for their originals among all photos.
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+from layoutbrush.training.commands.around import progress, reported
 
 if TYPE_CHECKING:
     from layoutbrush.training.data.photo import Photo
@@ -43,29 +44,21 @@ class Config:
 
 def run(config: Config) -> int:
     """Look, search and print; returns the exit status."""
-    from layoutbrush.runtime.errors import LayoutbrushError
-    from layoutbrush.training.data.photo import DataError
-
-    try:
-        return _evaluate(config)
-    except (DataError, LayoutbrushError) as error:
-        print(str(error), file=sys.stderr)
-        return 1
+    return reported(lambda: _evaluate(config), config.threads)
 
 
 def _evaluate(config: Config) -> int:
-    from dataclasses import asdict
-
     from layoutbrush.runtime.finding import Describer
     from layoutbrush.runtime.pipeline import open_editor
     from layoutbrush.training.metrics import finding
-    from layoutbrush.training.trainer.files import write_json
+    from layoutbrush.training.trainer.files import write_bytes, write_json
 
     train, held_out = (_photos(config, split) for split in ("train", "val"))
     editor = open_editor(config.bundle, config.threads)
     describer = Describer(editor.engine, editor.manifest)
     everything = [*train, *held_out]
-    whole = finding.described(describer, everything, lambda done: _tell(done, len(everything)))
+    with progress("looking", len(everything)) as advance:
+        whole = finding.described(describer, everything, advance)
     layouts = finding.score_layouts(describer, whole.first(len(train)), train, held_out)
     queries = range(len(train), len(everything))
     copies = finding.score_copies(describer, whole, everything, queries, config.seed)
@@ -73,7 +66,7 @@ def _evaluate(config: Config) -> int:
     print(told, end="")
     if config.out is not None:
         config.out.mkdir(parents=True, exist_ok=True)
-        (config.out / "finding.md").write_text(told)
+        write_bytes(config.out / "finding.md", told.encode())
         rows = {"layouts": asdict(layouts), "copies": [asdict(row) for row in copies]}
         write_json(config.out / "finding.json", rows)
     return 0
@@ -88,8 +81,3 @@ def _photos(config: Config, split: str) -> list[Photo]:
     if not 0 < config.most < len(photos):
         return photos
     return [photos[i * len(photos) // config.most] for i in range(config.most)]
-
-
-def _tell(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{done} of {total} photos", end="\n" if done == total else "", file=sys.stderr, flush=True)

@@ -11,12 +11,13 @@ table.md and a contact sheet: the photo, the other photo, the region, the result
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+from layoutbrush.training.commands.around import reported
 
 if TYPE_CHECKING:
     from layoutbrush.runtime.pipeline import Editor
@@ -46,25 +47,7 @@ class Config:
 
 def run(config: Config) -> int:
     """Edit, judge and print; returns the exit status."""
-    try:
-        import torch
-
-        from layoutbrush.runtime.errors import LayoutbrushError
-        from layoutbrush.training.data.photo import DataError
-        from layoutbrush.training.metrics.features import FeatureError
-    except ImportError as error:
-        print(
-            f"Evaluating needs the extra: pip install 'layoutbrush[training]' ({error.name} is missing).",
-            file=sys.stderr,
-        )
-        return 2
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    try:
-        return _evaluate(config)
-    except (DataError, FeatureError, LayoutbrushError) as error:
-        print(str(error), file=sys.stderr)
-        return 1
+    return reported(lambda: _evaluate(config), config.threads)
 
 
 def _evaluate(config: Config) -> int:
@@ -72,6 +55,7 @@ def _evaluate(config: Config) -> int:
     from layoutbrush.training import sheets
     from layoutbrush.training.metrics.features import all_taps, load_features
     from layoutbrush.training.metrics.mixing import likeness, read_pairs, table
+    from layoutbrush.training.trainer.files import write_bytes
 
     network = load_features(config.weights, "squeezenet", taps=all_taps("squeezenet"))
     editor = open_editor(config.bundle, config.threads)
@@ -86,7 +70,7 @@ def _evaluate(config: Config) -> int:
     print(text)
     if config.out is not None:
         config.out.mkdir(parents=True, exist_ok=True)
-        (config.out / "table.md").write_text(text)
+        write_bytes(config.out / "table.md", text.encode())
         sheets.write(config.out / "sheet.png", sheets.grid(pictures))
     return 0 if all(row.holds for row in rows) else 1
 

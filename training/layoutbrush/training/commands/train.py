@@ -1,4 +1,4 @@
-"""Train a network: the warp, the refiner (alone, then with a discriminator), the segmenter or the feature encoder.
+"""Train a network: warp, refiner (alone, then with a discriminator), segmenter, completion, feature encoder, drafts.
 
 A run lives in one folder: configuration, environment, curves (TensorBoard and curves.jsonl), pictures, the last and the
 best checkpoint. The same command again goes on where the run stopped, with --steps to the bit; Ctrl-C ends the step and
@@ -40,7 +40,7 @@ class Config:
     """What to train."""
     data: Path
     """Photos with label maps (a folder that holds scenes and streets, kind:/path such as ade20k:/data/ade, or a
-    data.toml), or a cache of warps (refine, adversarial).
+    data.toml), a cache of warps (refine, adversarial, comparator), or photos with boxes (drafts, draft-classifier).
     """
     run: Path
     """Folder of the run; an existing one is resumed."""

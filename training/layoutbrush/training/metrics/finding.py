@@ -51,12 +51,12 @@ class CopyScore:
     place: float
 
 
-def described(describer: Describer, photos: Sequence[Photo], told: Callable[[int], None] = lambda done: None) -> Table:
-    """The photos as an index would hold them, under the names of their places; `told`: how many were looked at."""
+def described(describer: Describer, photos: Sequence[Photo], advance: Callable[[], None] = lambda: None) -> Table:
+    """The photos as an index would hold them, under the names of their places; `advance` is called after each."""
     found = {}
     for index, photo in enumerate(photos):
         found[f"{index:06}"] = describer.describe(photo.image)
-        told(index + 1)
+        advance()
     return Table.of(found)
 
 
