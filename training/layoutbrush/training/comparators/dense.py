@@ -45,9 +45,9 @@ class DenseAttention(nn.Module):
         have, want = one_hot(layout, self.labels), one_hot(edited, self.labels)
         hole = mask[:, None].to(image.dtype)
         known = 1 - hole
-        keys = self.photo(torch.cat([image * 2 - 1, have], 1), have)[SCALE]
+        keys = self.photo([torch.cat([image * 2 - 1, have], 1)], have)[SCALE]
         steer = torch.cat([want, known, hole], 1)
-        queries = self.wanted(torch.cat([(image * 2 - 1) * known, known, hole, want], 1), steer)[SCALE]
+        queries = self.wanted([torch.cat([(image * 2 - 1) * known, known, hole, want], 1)], steer)[SCALE]
         copied = source[:, None].to(image.dtype)
         share = F.avg_pool2d(copied, SCALE)
         values = F.avg_pool2d(image * copied, SCALE) / share.clamp_min(1e-3)

@@ -31,7 +31,7 @@ class FeaturePyramid(nn.Module):
         widths: channels to emit at each scale, e.g. {8: 20, 4: 20, 2: 12, 1: 0}.
         width: channels of the first level; deeper levels have 2, 3 and 4 times as many.
 
-    forward: stack (B, inputs, H, W), layout (B, layout_channels, H, W) -> {scale: (B, widths[scale], H/scale,
+    forward: stack (B, inputs, H, W) in parts, layout (B, layout_channels, H, W) -> {scale: (B, widths[scale], H/scale,
     W/scale)}. The emitting convolutions start small, so that training starts from the fixed parts of the features.
     """
 
@@ -77,10 +77,11 @@ class FeaturePyramid(nn.Module):
         """Inner features by scale -> the channels to emit there."""
         return {scale: self.emit[str(scale)](inner) for scale, inner in levels.items() if str(scale) in self.emit}
 
-    def forward(self, stack: torch.Tensor, layout: torch.Tensor) -> dict[int, torch.Tensor]:
+    def forward(self, stack: Sequence[torch.Tensor], layout: torch.Tensor) -> dict[int, torch.Tensor]:
         layout = F.avg_pool2d(layout, 2)
-        half, levels = self.to_quarter((stack,), F.avg_pool2d(layout, 2))
-        levels[2] = self.to_half(half, levels[4], layout)
+        half, levels = self.to_quarter(stack, F.avg_pool2d(layout, 2))
+        if "2" in self.emit:
+            levels[2] = self.to_half(half, levels[4], layout)
         return self.emitted(levels)
 
 

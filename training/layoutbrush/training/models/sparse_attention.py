@@ -135,9 +135,7 @@ class SparseAttentionNetwork(nn.Module):
         hot = one_hot(layout, self.config.labels)
         learned: Mapping[int, torch.Tensor] = {}
         if self.config.learned:
-            steering = _pool(hot, 2)
-            half, levels = self.photo_pyramid.to_quarter((image * 2 - 1, hot), _pool(steering, 2))
-            learned = self.photo_pyramid.emitted({**levels, 2: self.photo_pyramid.to_half(half, levels[4], steering)})
+            learned = self.photo_pyramid((image * 2 - 1, hot), hot)
         keys = []
         for level, plan in enumerate(self.config.plans):
             rest = self._rest(level, self._code(_pool(hot, plan.scale)), learned.get(plan.scale))
