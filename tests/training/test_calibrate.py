@@ -55,7 +55,6 @@ def test_agreement_is_overlap_and_accuracy() -> None:
 
 
 def test_scores_are_gathered_at_the_photos_own_pixels() -> None:
-    torch.set_num_threads(1)
     network = SegmentationNetwork().eval()
     photo = toy_photo(0, 72)
     assert photo_scores(network, photo.image, 96).shape == (LABELS, 72, 72)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,15 +21,6 @@ from layoutbrush.training.trainer.weights import save_weights
 
 SMALL = RefineConfig(encoder=(8, 12, 16), coarse=(16, 12, 8), fine=(16, 12, 8), detail=8)
 CHANNELS = (4, 6, 8, 10)
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """One thread: small networks on a busy machine spend their time waiting for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def comparator(kind: str) -> Comparator:

@@ -345,7 +345,6 @@ def test_photos_without_label_maps_are_labelled_by_the_network_once(tmp_path: Pa
     from layoutbrush.training.trainer.weights import save_weights
 
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     save_weights(tmp_path / "seg.safetensors", SegmentationNetwork())
     photo(tmp_path / "places" / "train" / "abbey" / "1.jpg", size=(70, 50))
     path = write_list(

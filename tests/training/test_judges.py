@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,6 @@ from layoutbrush.training.metrics.judges import Judges, decoder_features, pooled
 from layoutbrush.training.metrics.tasks import EvaluationTask
 from layoutbrush.training.models.segmentation import SegmentationNetwork
 from layoutbrush.training.trainer.weights import save_weights
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """One thread: small networks on a busy machine spend their time waiting for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_fid_of_a_set_with_itself_and_shifted() -> None:

@@ -19,11 +19,6 @@ from layoutbrush.training.losses.texture import patterns, texture_energy
 from layoutbrush.training.losses.weighting import weighted_mean
 
 
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)
-
-
 def _half_mask(size: int = 16) -> torch.Tensor:
     mask = torch.zeros(2, 1, size, size)
     mask[..., : size // 2] = 1

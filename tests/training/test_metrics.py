@@ -6,7 +6,6 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +28,6 @@ from layoutbrush.training.metrics.report import Row, interval, markdown
 from layoutbrush.training.metrics.tasks import read_task, task_names
 
 METRICS = ("psnr_w", "ssim_w", "l1_w", "lpips_w", "style_w", "psnr_m", "ssim_m", "l1_m", "lpips_m", "style_m", "out_l1")
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """One thread: small networks on a busy machine spend their time waiting for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

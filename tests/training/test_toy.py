@@ -46,14 +46,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def _loop(folder: Path, steps: int, **changes: object) -> LoopSettings:
     values = {"precision": "32-true", "accelerator": "cpu", "evaluations": 1, "tensorboard": False, "log_every": 5}
     return LoopSettings(folder, steps=steps, **{**values, **changes})  # type: ignore[arg-type]

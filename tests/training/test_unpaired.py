@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +21,6 @@ from layoutbrush.training.data.toy import toy_photo
 from layoutbrush.training.stages import unpaired
 from layoutbrush.training.trainer.loop import Lent
 from layoutbrush.training.trainer.stage import DataOptions
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

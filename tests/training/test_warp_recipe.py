@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,6 @@ from layoutbrush.training.data import TaskConfig, TaskSampler, toy_collection
 from layoutbrush.training.losses.warp_back import warp_back
 from layoutbrush.training.stages.warp_recipe import Settings, WarpRecipeStage
 from layoutbrush.training.trainer.stage import DataOptions
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """One thread: small networks on a busy machine spend their time waiting for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Pools(nn.Module):

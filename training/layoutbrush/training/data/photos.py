@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from layoutbrush.training.data.decoders import read_ids
+from layoutbrush.training.data.formats.listing import PHOTO_SUFFIXES, names_of
 from layoutbrush.training.data.labels import SCENES_TO_MERGED, STREETS_TO_MERGED, UInt8, lookup
 from layoutbrush.training.data.lazy import cut_to_common
 from layoutbrush.training.data.lazy import read_image as read_image
@@ -20,26 +21,11 @@ from layoutbrush.training.data.photo import Collection, DataError, Photo
 from layoutbrush.training.data.spec import is_spec, open_spec
 from layoutbrush.training.data.toy import toy_collection
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
 
 def read_labels(path: Path, table: UInt8 | None = None) -> UInt8:
     """(H, W) uint8 ids from an 8-bit single-channel or palette PNG, mapped by `table`. Raises DataError."""
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("L", "P"):
-                raise DataError(f"{path}: a label map is an 8-bit single-channel or palette PNG, not {image.mode}")
-            ids = np.asarray(image)
-    except (OSError, SyntaxError) as error:
-        raise DataError(f"{path}: not a readable label map") from error
+    ids = read_ids(path)
     return ids if table is None else np.ascontiguousarray(table[ids])
-
-
-def _listed(folder: Path, split: str) -> list[str]:
-    listing = folder / f"{split}.txt"
-    if not listing.is_file():
-        raise DataError(f"{listing}: no such list")
-    return listing.read_text().split()
 
 
 def _read_split(folder: Path, split: str, mapping: tuple[int, ...]) -> tuple[Photo, ...]:
@@ -50,7 +36,7 @@ def _read_split(folder: Path, split: str, mapping: tuple[int, ...]) -> tuple[Pho
             read_image(folder / "images" / f"{name}.jpg"),
             read_labels(folder / "labels" / f"{name}.png", table),
         )
-        for name in _listed(folder, split)
+        for name in names_of(folder / f"{split}.txt")
     )
 
 

@@ -63,19 +63,30 @@ def paired(
     return Listing(entries, decoder, missing, orphans)
 
 
+def names_of(path: Path) -> list[str]:
+    """The names in a list of photos, a line each. Raises DataError for one that is missing, unreadable or empty."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such list")
+    try:
+        names = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable list: {error}") from error
+    if not names:
+        raise DataError(f"{path}: names no photos")
+    return names
+
+
 def listed(root: Path, split: str, names: Iterable[str]) -> list[str]:
     """The names of a split: those of <root>/<split>.txt where lists are there, else all but every tenth (`val`).
 
-    Raises DataError for a list that is missing beside another, or that names what is not there.
+    Raises DataError for a list that is missing beside another, empty, or that names what is not there.
     """
     present = sorted(names)
     lists = [root / f"{name}.txt" for name in SPLITS]
     if not any(path.is_file() for path in lists):
         return [name for i, name in enumerate(present) if (i % HELD_OUT == HELD_OUT - 1) == (split == "val")]
     path = root / f"{split}.txt"
-    if not path.is_file():
-        raise DataError(f"{path}: no such list")
-    wanted = path.read_text(encoding="utf-8").split()
+    wanted = names_of(path)
     absent = sorted(set(wanted) - set(present))
     if absent:
         raise DataError(f"{path}: {absent[0]}: no such photo ({len(absent)} in all)")
