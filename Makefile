@@ -37,6 +37,7 @@ wheel: $(VENV)/.dev-$(KIND) $(if $(NODE),web)
 
 lint: $(VENV)/.dev-$(KIND)
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/buf lint proto
 	BUF=$(abspath $(BIN)/buf) proto/baseline.sh
