@@ -123,8 +123,8 @@ class AbstractClient(ABC):
     ) -> FoundReferences:
         """Search the server's folder of photos for those that are like a layout, a picture, or both.
 
-        `label_map`: GRAY, ids of the bundle, 255 = anything. `picture`: a draft or a photo. Any size; 512 pixels a side
-        are plenty. `count`: photos at most, 0 = the server's choice. `thumbnail_side`: pixels, likewise. `png`:
+        `label_map`: GRAY, ids of the bundle, 255 = anything. `picture`: a draft or a photo. 512 pixels a side are
+        plenty. `count`: photos at most, 0 = the server's choice. `thumbnail_side`: pixels, likewise. `png`:
         thumbnails come as PNG. Servers that can have the capability "found_references".
 
         Raises:

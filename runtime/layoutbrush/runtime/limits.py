@@ -29,7 +29,7 @@ class Limits:
     max_total_bytes: int = 4096 * MIB
     """All documents together, bytes."""
     max_waiting: int = 16
-    """Renders, segmentations and drafts that may wait for a worker."""
+    """Renders, segmentations, drafts, searches and fetches that may wait for a worker."""
     min_side: int = 64
     """Shorter side of the smallest photo, pixels."""
     max_polled_renders: int = 32

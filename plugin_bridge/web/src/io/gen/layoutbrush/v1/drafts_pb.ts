@@ -51,7 +51,7 @@ export type GenerateDraftsRequest = Message<"layoutbrush.v1.GenerateDraftsReques
   seed: number;
 
   /**
-   * Of the drafts: ENCODING_RAW or ENCODING_PNG.
+   * Of pictures and label maps: ENCODING_RAW or ENCODING_PNG.
    *
    * @generated from field: layoutbrush.v1.Encoding encoding = 5;
    */
@@ -112,21 +112,21 @@ export const BoxListSchema: GenMessage<BoxList> = /*@__PURE__*/
  */
 export type Box = Message<"layoutbrush.v1.Box"> & {
   /**
-   * A name out of ServerInfo.draft_labels.
+   * A name out of GetServerInfoResponse.draft_labels.
    *
    * @generated from field: string label = 1;
    */
   label: string;
 
   /**
-   * Left edge, pixels from the left, 0 to extent.width.
+   * Left edge, pixels from the left, 0 to below extent.width.
    *
    * @generated from field: float x = 2;
    */
   x: number;
 
   /**
-   * Top edge, pixels from the top, 0 to extent.height.
+   * Top edge, pixels from the top, 0 to below extent.height.
    *
    * @generated from field: float y = 3;
    */
@@ -183,8 +183,9 @@ export type Draft = Message<"layoutbrush.v1.Draft"> & {
   picture?: Layer | undefined;
 
   /**
-   * What is where: the boxes in label ids of the bundle of ServerInfo.bundle, 255 = unknown where there is no box, or a
-   * label that this bundle lacks. UINT8, of `layout_extent`. Left out where the server makes none.
+   * What is where: the boxes in label ids of the bundle that renders (GetServerInfoResponse.bundle), 255 = unknown where
+   * there is no box, or a label that this bundle lacks. One channel, UINT8, kind LABEL_MAP, of `layout_extent`. Left out
+   * where the server makes none.
    *
    * @generated from field: layoutbrush.v1.Layer label_map = 3;
    */
@@ -199,6 +200,8 @@ export const DraftSchema: GenMessage<Draft> = /*@__PURE__*/
   messageDesc(file_layoutbrush_v1_drafts, 3);
 
 /**
+ * Queued and progress come any number of times, each draft once as soon as it is done, its chunks after it.
+ *
  * @generated from message layoutbrush.v1.GenerateDraftsResponse
  */
 export type GenerateDraftsResponse = Message<"layoutbrush.v1.GenerateDraftsResponse"> & {

@@ -234,7 +234,8 @@ export type Limits = Message<"layoutbrush.v1.Limits"> & {
   maxTotalBytes: bigint;
 
   /**
-   * Renders, segmentations and drafts that may wait; further ones answer RESOURCE_EXHAUSTED with RetryInfo.
+   * Renders, segmentations, drafts, searches and fetches that may wait; further ones answer RESOURCE_EXHAUSTED with
+   * RetryInfo.
    *
    * @generated from field: uint32 max_waiting = 8;
    */
@@ -316,7 +317,7 @@ export const EngineInfoSchema: GenMessage<EngineInfo> = /*@__PURE__*/
  */
 export type Capabilities = Message<"layoutbrush.v1.Capabilities"> & {
   /**
-   * Edit.sources with references.
+   * Edit.sources; a server without it refuses any with UNIMPLEMENTED.
    *
    * @generated from field: bool references = 1;
    */

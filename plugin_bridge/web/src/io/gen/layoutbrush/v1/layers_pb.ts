@@ -137,6 +137,8 @@ export const PixelFormatSchema: GenMessage<PixelFormat> = /*@__PURE__*/
  */
 export type Layer = Message<"layoutbrush.v1.Layer"> & {
   /**
+   * May be left out where a layer stands in a field that takes one kind, such as Edit.mask.
+   *
    * @generated from field: layoutbrush.v1.LayerKind kind = 1;
    */
   kind: LayerKind;

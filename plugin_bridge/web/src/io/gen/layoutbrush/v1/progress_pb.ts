@@ -40,7 +40,7 @@ export const QueuedSchema: GenMessage<Queued> = /*@__PURE__*/
  */
 export type Progress = Message<"layoutbrush.v1.Progress"> & {
   /**
-   * What is being done, to be shown as it is: "segment", "encode", "warp", "refine", "composite", "draft".
+   * What is being done, to be shown as it is: "segment", "encode", "warp", "refine", "composite", "draft", "fetch".
    * More may come.
    *
    * @generated from field: string stage = 1;

@@ -191,8 +191,9 @@ export type Source = Message<"layoutbrush.v1.Source"> & {
 
   /**
    * Where the whole reference lies when it is stretched over the document's photo, in that photo's coordinates; may
-   * reach beyond it. What is drawn keeps that place and scale: so a thing is put in whole. Left out: the server chooses.
-   * Not for the document's own photo.
+   * reach beyond it. Width and height are 1/64 to 64 times the reference's own, whatever Limits.max_side is. What is drawn
+   * keeps that place and scale: so a thing is put in whole. Left out: the server chooses. Not for the document's own
+   * photo.
    *
    * @generated from field: layoutbrush.v1.Bounds place = 6;
    */
@@ -286,7 +287,8 @@ export const RenderOptionsSchema: GenMessage<RenderOptions> = /*@__PURE__*/
   messageDesc(file_layoutbrush_v1_render, 4);
 
 /**
- * A picture on the way to the result, within the bounds of what changes.
+ * A picture on the way to the result, within the bounds of what changes. One of a kind may come several times, better each
+ * time: show the last in place of those before.
  *
  * @generated from message layoutbrush.v1.Preview
  */
