@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge import AsyncClient, Client, Document, Edit, Picture, RemoteError, Result
+from layoutbrush.plugin_bridge import AsyncClient, Box, Client, Document, Edit, Picture, RemoteError, Result
 from layoutbrush.plugin_bridge.api import EditOptions
 from layoutbrush.plugin_bridge.commands.files import Problem
 from layoutbrush.plugin_bridge.commands.rendering import ServerChoice, connected
@@ -32,6 +32,7 @@ from layoutbrush.runtime.tls import Tls
 PHOTO = np.random.default_rng(15).integers(0, 256, (80, 100, 3), dtype=np.uint8)
 PICTURE = Picture(PHOTO.tobytes(), 100, 80, x=5, y=-3)
 LAYOUT = np.zeros((80, 100), np.uint8)
+BOXES = (Box("sky", 0, 0, 64, 30),)
 
 
 def gray(values: np.ndarray, x: int = 5, y: int = -3) -> Picture:
@@ -284,6 +285,38 @@ async def test_asynchronous_waiting_can_be_ended() -> None:
             holding.cancel()
             with pytest.raises(RemoteError):
                 await anext(events)
+
+
+def test_a_closed_client_says_so_whatever_it_is_asked(server: ServerThread) -> None:
+    client = Client(server.address)
+    document = client.open(PICTURE, gray(LAYOUT))
+    client.close()
+    for ask in (
+        client.info,
+        document.edit(tiles=[tile(1, 10, 10)]).result,
+        document.segment,
+        client.draft(BOXES, 64, 64).drafts,
+        lambda: client.fetch_reference("red.png"),
+    ):
+        with pytest.raises(RemoteError, match="closed") as refused:
+            ask()
+        assert refused.value.code is grpc.StatusCode.CANCELLED
+
+
+async def test_a_closed_asynchronous_client_says_so_too(server: ServerThread) -> None:
+    client = AsyncClient(server.address)
+    document = await client.open(PICTURE, gray(LAYOUT))
+    await client.close()
+    for ask in (
+        client.info,
+        document.edit(tiles=[tile(1, 10, 10)]).result,
+        document.segment,
+        client.draft(BOXES, 64, 64).drafts,
+        lambda: client.fetch_reference("red.png"),
+    ):
+        with pytest.raises(RemoteError, match="closed") as refused:
+            await ask()
+        assert refused.value.code is grpc.StatusCode.CANCELLED
 
 
 def test_options_of_an_edit_are_the_fields_of_its_request() -> None:

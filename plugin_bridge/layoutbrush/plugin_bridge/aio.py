@@ -156,7 +156,10 @@ class AsyncClient:
 
     def stream(self, method: str, request: Any, timeout: float | None) -> Any:
         """Start a streaming call of the contract."""
-        return getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
+        try:
+            return getattr(self._stub, method)(request, timeout=timeout, metadata=self._metadata)
+        except grpc.aio.UsageError:
+            raise closed() from None
 
     async def run(self, steps: Steps[R]) -> R:
         """Make the calls of a sequence."""
