@@ -147,7 +147,8 @@ def test_a_deaf_engine_keeps_its_place_until_it_is_done(bench: Any) -> None:
     until(lambda: at.editor.steps_begun == 1)
     call.cancel()
     second = at.start()
-    until(lambda: at.waiting == 1)
+    with at.server.running.core.store.use(at.document) as document:
+        until(lambda: at.waiting == 1 and document.users == 2)  # the second one and we: the first is not waited for
     assert (at.working, at.editor.started) == (1, 1)
     at.editor.hold.set()
     assert list(second)[-1].HasField("result")
