@@ -12,6 +12,8 @@ from layoutbrush.runtime.pipeline.scene import Scene
 from layoutbrush.runtime.pipeline.task import Task
 
 SHAPE = (70, 90)
+ALL = np.ones(SHAPE, np.float32)
+"""All of the difference is taken away."""
 
 
 def example() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -26,7 +28,7 @@ def example() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def test_a_picture_without_a_seam_stays() -> None:
     image, mask, labels, source = example()
-    found = harmonised(image, image, mask, labels, labels, source, 1.0)
+    found = harmonised(image, image, mask, labels, labels, source, ALL)
     assert np.abs(found - image).max() < 0.03
     np.testing.assert_array_equal(found[:, ~mask], image[:, ~mask])
 
@@ -36,17 +38,17 @@ def test_a_uniform_shift_is_taken_away_and_detail_stays() -> None:
     image[:] = 0.5
     detail = np.random.default_rng(0).normal(0, 0.02, image.shape).astype(np.float32)
     picture = np.where(mask, image + detail + np.float32(0.2), image)
-    found = harmonised(picture, image, mask, labels, labels, source, 1.0)
+    found = harmonised(picture, image, mask, labels, labels, source, ALL)
     left = (found - image - detail)[:, mask]
     assert np.abs(left).mean() < 0.03
     np.testing.assert_array_equal(found[:, ~mask], image[:, ~mask])
 
 
-def test_strength_is_a_share() -> None:
+def test_a_share_is_taken_away() -> None:
     image, mask, labels, source = example()
     image[:] = 0.5
     picture = np.where(mask, np.float32(0.7), image)
-    found = harmonised(picture, image, mask, labels, labels, source, 0.5)
+    found = harmonised(picture, image, mask, labels, labels, source, np.float32(0.5) * ALL)
     assert np.abs(found[:, mask] - 0.6).max() < 0.01
 
 
@@ -55,7 +57,7 @@ def test_a_difference_within_the_texture_is_no_seam() -> None:
     random = np.random.default_rng(0)
     image[:] = 0.5 + random.normal(0, 0.15, image.shape)
     picture = np.where(mask, 0.5 + random.normal(0, 0.15, image.shape), image).astype(np.float32)
-    shift = harmonised(picture, image, mask, labels, labels, source) - picture
+    shift = harmonised(picture, image, mask, labels, labels, source, ALL) - picture
     assert np.abs(shift).mean() < 0.01
 
 
@@ -64,7 +66,7 @@ def test_labels_are_barriers() -> None:
     edited = labels.copy()
     edited[mask] = 4  # nothing outside has this label
     picture = np.where(mask, np.float32(0.9), image)
-    np.testing.assert_array_equal(harmonised(picture, image, mask, labels, edited, source, 1.0), picture)
+    np.testing.assert_array_equal(harmonised(picture, image, mask, labels, edited, source, ALL), picture)
 
 
 def test_what_is_thrown_away_is_not_compared() -> None:
@@ -73,7 +75,7 @@ def test_what_is_thrown_away_is_not_compared() -> None:
     image[:, :, :25] = 1.0
     source[:, :25] = False
     picture = np.where(mask, np.float32(0.5), image)
-    found = harmonised(picture, image, mask, labels, labels, source, 1.0)
+    found = harmonised(picture, image, mask, labels, labels, source, ALL)
     assert np.abs(found[:, mask] - 0.5).max() < 0.01
 
 
@@ -81,18 +83,17 @@ def test_a_mask_over_everything_has_no_rim() -> None:
     image, _, labels, source = example()
     picture = image[:, ::-1].copy()
     everywhere = np.ones(SHAPE, np.bool_)
-    np.testing.assert_array_equal(harmonised(picture, image, everywhere, labels, labels, source, 1.0), picture)
+    np.testing.assert_array_equal(harmonised(picture, image, everywhere, labels, labels, source, ALL), picture)
 
 
 def test_where_the_warp_is_sure_nothing_is_added() -> None:
     image, mask, labels, source = example()
     image[:] = 0.5
     picture = np.where(mask, np.float32(0.7), image)
-    sure = np.ones(SHAPE, np.float32)
-    found = harmonised(picture, image, mask, labels, labels, source, 1.0, doubt(sure, mask))
+    found = harmonised(picture, image, mask, labels, labels, source, doubt(ALL, mask))
     np.testing.assert_array_equal(found, picture)
-    unsure = harmonised(picture, image, mask, labels, labels, source, 1.0, doubt(sure * np.float32(0.9), mask))
-    np.testing.assert_array_equal(unsure, harmonised(picture, image, mask, labels, labels, source, 1.0))
+    unsure = harmonised(picture, image, mask, labels, labels, source, doubt(ALL * np.float32(0.9), mask))
+    np.testing.assert_array_equal(unsure, harmonised(picture, image, mask, labels, labels, source, ALL))
 
 
 def test_the_doubt_is_local() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from layoutbrush.runtime.label_ids import UNKNOWN, first_strange
+from layoutbrush.runtime.label_ids import first_strange
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL
 
 
 @given(
@@ -15,7 +16,7 @@ from layoutbrush.runtime.label_ids import UNKNOWN, first_strange
     st.sets(st.integers(0, 254), max_size=12),
 )
 def test_any_map_against_the_plain_definition(labels: np.ndarray, known: set[int]) -> None:
-    wrong = ~np.isin(labels, [*known, UNKNOWN])
+    wrong = ~np.isin(labels, [*known, UNKNOWN_LABEL])
     expected = tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.any() else None
     assert first_strange(labels, known) == expected
 

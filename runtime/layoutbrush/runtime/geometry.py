@@ -162,6 +162,15 @@ class Bounds:
             -(-self.bottom // grid) * grid,
         )
 
+    def scaled(self, extent: Extent, to: Extent) -> Bounds:
+        """Return these bounds of a picture of `extent` in pixels of the same picture at the size `to`, outwards."""
+        return Bounds.between(
+            self.x * to.width // extent.width,
+            self.y * to.height // extent.height,
+            -(-self.right * to.width // extent.width),
+            -(-self.bottom * to.height // extent.height),
+        )
+
     def clamp(self, extent: Extent) -> Bounds:
         """Return the part of this rectangle that lies in a picture of `extent`."""
         return self.intersection(Bounds.of(extent))

@@ -7,20 +7,19 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN = 255
-"""The id that every bundle allows: don't know."""
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL
 
 _BLOCK = 1 << 20
 """Pixels looked at at a time: what fits into a processor's cache."""
 
 
 def first_strange(labels: NDArray[np.uint8], known: Collection[int]) -> tuple[int, int] | None:
-    """Return row and column of the first pixel of uint8 (H, W) whose id is neither known nor UNKNOWN, or None."""
+    """Return row and column of the first pixel of uint8 (H, W) whose id is neither known nor UNKNOWN_LABEL, or None."""
     height, width = labels.shape
     allowed = np.zeros(256, np.bool_)
-    allowed[[*known, UNKNOWN]] = True
+    allowed[[*known, UNKNOWN_LABEL]] = True
     # Bundles mostly number their labels from 0 on; with one added, and 255 wrapped to 0, one bound then holds for all.
-    count = int(allowed[:UNKNOWN].sum())
+    count = int(allowed[:UNKNOWN_LABEL].sum())
     gapless = bool(allowed[:count].all())
     rows = max(1, _BLOCK // max(1, width))
     for top in range(0, height, rows):

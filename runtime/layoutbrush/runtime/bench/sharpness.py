@@ -16,7 +16,7 @@ from layoutbrush.runtime.bench.spectrum import FEWEST, band_powers, decibels
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL
 from layoutbrush.runtime.pipeline import Editor, EditRequest, Prepared, Result
-from layoutbrush.runtime.pipeline.resample import scale_labels
+from layoutbrush.runtime.pipeline.resample import scale_labels, window_sums
 
 OVERVIEW = 256
 """Longest side of the map in which places are looked for."""
@@ -28,8 +28,8 @@ def bench_sharpness(editor: Editor, name: str, prepared: Prepared, share: float)
     """Yield a row for each label that has room for a square of that share of the photo, and as much again around it.
 
     Columns: `filled_db`, the bands' differences in decibels, lowest frequency first; `before_db`, the same of what
-    stood there; `worst_db`, the largest of the former; `excess_db`, by how much the power is nearer or further than it
-    was before, at most.
+    stood there; `worst_db`, the largest of the former; `against_before_db`, the largest difference between what
+    is filled in and what stood there; `result_ms`, the edit's time.
     """
     layout = prepared.layout
     for label in editor.manifest.labels:
@@ -80,8 +80,7 @@ def _place(layout: NDArray[np.uint8], label: int, share: float) -> Bounds | None
     side = round((share * small.area) ** 0.5)
     if side < 1 or side >= small.shorter or mine.sum() < 2.5 * side * side:
         return None
-    sums = np.pad(mine.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    counts = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    counts = window_sums(mine, side, side)
     if counts.max() < 0.9 * side * side:
         return None
     rows, columns = np.nonzero(counts == counts.max())

@@ -20,9 +20,9 @@ from layoutbrush.runtime.errors import (
     StaleRevision,
 )
 from layoutbrush.runtime.geometry import Bounds
-from layoutbrush.runtime.label_ids import UNKNOWN
 from layoutbrush.runtime.layers import Decoded, LayerHeader, LayerKey, LayerKind, place
 from layoutbrush.runtime.limits import Limits
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL
 
 PHOTO = LayerKey(LayerKind.PHOTO)
 LABEL_MAP = LayerKey(LayerKind.LABEL_MAP)
@@ -167,7 +167,7 @@ class Document:
         layer = self.layer(kind)
         if layer is None:
             return None
-        base = np.uint8(UNKNOWN) if kind.is_labels else np.False_
+        base = np.uint8(UNKNOWN_LABEL) if kind.is_labels else np.False_
         return place(layer.pixels, layer.bounds, self.photo.bounds, base)
 
     def adopt_label_map(self, layout: NDArray[np.uint8], slot: PreparedSlot) -> None:

@@ -16,6 +16,7 @@ from layoutbrush.runtime.engines import Engine, open_engine
 from layoutbrush.runtime.engines.stand_in import STAND_IN, STAND_IN_DRAFTS, StandInEngine
 from layoutbrush.runtime.errors import Cancelled, DamagedBundle, UnknownLabel
 from layoutbrush.runtime.manifest import Manifest
+from layoutbrush.runtime.pipeline.resample import to_bytes
 
 GRAPH = "draft"
 _INPUTS = {"labels": "int32", "boxes": "float32", "latents": "float32"}
@@ -82,9 +83,7 @@ class Drafter:
             "boxes": np.array([(box.left, box.top, box.right, box.bottom) for box in layout], np.float32),
             "latents": codes,
         }
-        planes = self.engine.run(GRAPH, inputs, (_OUTPUT,))[_OUTPUT][0]
-        pixels: NDArray[np.uint8] = np.rint(np.clip(planes, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(1, 2, 0)
-        return pixels
+        return to_bytes(self.engine.run(GRAPH, inputs, (_OUTPUT,))[_OUTPUT][0])
 
     def _check(self, layout: Sequence[Box], field: str) -> None:
         for index, box in enumerate(layout):

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from layoutbrush.runtime.bundle import Bundle
 from layoutbrush.runtime.engines.cores import available_cores
 from layoutbrush.runtime.engines.fallback import FallbackEngine
-from layoutbrush.runtime.engines.protocol import Array, Arrays, Engine
+from layoutbrush.runtime.engines.protocol import Array, Arrays, Engine, Runner
 from layoutbrush.runtime.errors import DamagedData, FailedPrecondition, InvalidArgument
 
-__all__ = ["PROVIDERS", "Array", "Arrays", "Engine", "open_engine"]
+__all__ = ["PROVIDERS", "Array", "Arrays", "Engine", "Runner", "open_engine"]
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 

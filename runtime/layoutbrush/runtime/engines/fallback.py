@@ -31,7 +31,7 @@ class FallbackEngine:
         return self._engine.note
 
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
-        """See `Engine.run`. Internal is raised only where the last engine fails too."""
+        """See `Runner.run`. Internal is raised only where the last engine fails too."""
         engine = self._engine
         try:
             return engine.run(graph, inputs, outputs)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from layoutbrush.runtime.engines.protocol import Array, Arrays, Engine
+from layoutbrush.runtime.engines.protocol import Array, Arrays, Runner
 
 PERIOD = 0.002
 """Seconds between two questions whether a run is still wanted."""
@@ -22,33 +22,23 @@ _cancelled: ContextVar[Callable[[], bool] | None] = ContextVar("layoutbrush_canc
 
 
 class Interruptible:
-    """An engine as one request uses it: its runs end with Cancelled soon after `cancelled()` turned True, where the
-    engine can stop within a graph (see `asked`).
+    """A runner as one request uses it: its runs end with Cancelled soon after `cancelled()` turned True, where it can
+    stop within a graph (see `asked`).
     """
 
-    def __init__(self, engine: Engine, cancelled: Callable[[], bool]) -> None:
-        self._engine = engine
+    def __init__(self, runner: Runner, cancelled: Callable[[], bool]) -> None:
+        self._runner = runner
         self._cancelled = cancelled
 
-    @property
-    def name(self) -> str:
-        """Of the engine."""
-        return self._engine.name
-
-    @property
-    def note(self) -> str:
-        """Of the engine."""
-        return self._engine.note
-
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
-        """See `Engine.run`.
+        """See `Runner.run`.
 
         Raises:
             Cancelled: nobody waits for it any more.
         """
         token = _cancelled.set(self._cancelled)
         try:
-            return self._engine.run(graph, inputs, outputs)
+            return self._runner.run(graph, inputs, outputs)
         finally:
             _cancelled.reset(token)
 

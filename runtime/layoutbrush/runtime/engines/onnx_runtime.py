@@ -22,6 +22,7 @@ from layoutbrush.runtime.engines.cores import available_cores
 from layoutbrush.runtime.engines.interrupting import PERIOD, asked, watched
 from layoutbrush.runtime.engines.protocol import Array, Arrays
 from layoutbrush.runtime.errors import Cancelled, DamagedBundle, Internal, InvalidArgument, NotFound
+from layoutbrush.runtime.ops.library import library_path
 
 _BOUNDED_SPIN_SINCE = (1, 31)
 """ONNX Runtime from which on it is known to take the bound; an older one would spin without."""
@@ -55,7 +56,7 @@ class OnnxRuntimeEngine:
             raise InvalidArgument(f"This machine's ONNX Runtime has no {provider} provider.", "provider")
         self.threads = threads or available_cores()
         self.name = f"onnxruntime-{provider}"
-        self.library, kernels = _usable(native_library() if library == "auto" else library)
+        self.library, kernels = _usable(library_path() if library == "auto" else library)
         self.note = f"ONNX Runtime {onnxruntime.__version__}, {kernels}, {self.threads} threads"
         self._turn = threading.Lock()
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
@@ -67,7 +68,7 @@ class OnnxRuntimeEngine:
             self._outputs[graph] = [output.name for output in spec.outputs]
 
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
-        """See `Engine.run`."""
+        """See `Runner.run`."""
         session = self._sessions.get(graph)
         if session is None:
             raise NotFound("The bundle has no such graph.", graph)
@@ -149,16 +150,6 @@ def _waiting() -> dict[str, str]:
 def _version(text: str) -> tuple[int, int]:
     major, minor = text.split(".")[:2]
     return int(major), int(minor)
-
-
-def native_library() -> Path | None:
-    """Return the path of the native custom-op library, None where it isn't installed."""
-    try:
-        from layoutbrush.runtime.ops import native
-    except ImportError:
-        return None
-    path = native.library_path()
-    return Path(path) if path else None
 
 
 def _usable(library: Path | str | None) -> tuple[Path | None, str]:

@@ -11,16 +11,8 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 
-class Engine(Protocol):
+class Runner(Protocol):
     """Runs the graphs of one bundle; safe to call from several threads."""
-
-    @property
-    def name(self) -> str:
-        """Such as `onnxruntime-cpu`."""
-
-    @property
-    def note(self) -> str:
-        """One line for people: version, kernels, threads."""
 
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
         """Run `graph` and return the named outputs (all of them where none is named).
@@ -30,3 +22,15 @@ class Engine(Protocol):
             Internal: the inputs are not the graph's, or the run failed.
             Cancelled: through `interrupting.Interruptible` alone.
         """
+
+
+class Engine(Runner, Protocol):
+    """A runner that people are told of."""
+
+    @property
+    def name(self) -> str:
+        """Such as `onnxruntime-cpu`."""
+
+    @property
+    def note(self) -> str:
+        """One line for people: version, kernels, threads."""

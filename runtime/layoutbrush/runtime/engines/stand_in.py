@@ -79,7 +79,7 @@ class StandInEngine:
     note = "no networks: random pixels of the wanted label"
 
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
-        """See `Engine.run`."""
+        """See `Runner.run`."""
         graphs = {
             "encode_image": _encode,
             "warp_coarse": _warp_coarse,

@@ -22,15 +22,13 @@ from layoutbrush.runtime.finding.ranking import Query
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
+from layoutbrush.runtime.pipeline.segmenting import look_extent
 
 VERSION = 1
 """Of the descriptions: another one makes all indices anew."""
 
 SIDE = 432
 """Longer side in pixels at which photos are looked at, of `pipeline.segmenting` the cheaper of two looks."""
-
-ENLARGED = 2.0
-"""No picture is enlarged further."""
 
 THUMBNAIL = 192
 """Longer side of the thumbnails that are kept."""
@@ -95,7 +93,7 @@ class Describer:
     ) -> tuple[NDArray[np.uint8], Look]:
         """The label map, the given one or that of the network, and the look."""
         extent, smallest = Extent.of_shape(photo.shape), self._manifest.smallest
-        small = extent.scaled(max(min(SIDE / extent.longer, ENLARGED), min(1.0, smallest / extent.shorter)))
+        small = look_extent(extent, SIDE, smallest)
         image = resample.scale_photo(photo, Bounds.of(extent), small)
         padded = resample.padded_extent(small, max(_CELL, self._manifest.alignment), smallest)
         if cancelled():

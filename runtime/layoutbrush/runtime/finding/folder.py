@@ -50,11 +50,8 @@ class Skipped:
     why: str
 
 
-def files_of(folder: Path) -> tuple[dict[str, Stamp], list[Skipped]]:
-    """Return the photos below a folder by name (parts joined by "/"), and pictures that are left out.
-
-    Hidden files and folders are passed over, links to folders aren't followed, and a link to a file that lies outside
-    the folder is left out.
+def check_folder(folder: Path) -> None:
+    """Refuse what is no folder to read from.
 
     Raises:
         NotFound: there is no such folder.
@@ -64,6 +61,18 @@ def files_of(folder: Path) -> tuple[dict[str, Stamp], list[Skipped]]:
         raise NotFound(f"There is no folder {folder.name!r}.", "folder")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise InvalidArgument(f"The folder {folder.name!r} can't be read.", "folder")
+
+
+def files_of(folder: Path) -> tuple[dict[str, Stamp], list[Skipped]]:
+    """Return the photos below a folder by name (parts joined by "/"), and pictures that are left out.
+
+    Hidden files and folders are passed over, links to folders aren't followed, and a link to a file that lies outside
+    the folder is left out.
+
+    Raises:
+        NotFound, InvalidArgument: as `check_folder`.
+    """
+    check_folder(folder)
     root = folder.resolve()
     found: dict[str, Stamp] = {}
     skipped: list[Skipped] = []

@@ -70,7 +70,7 @@ class Library:
     def __init__(
         self, folder: Path, describer: Describer, index: Path | None = None, limits: Limits | None = None
     ) -> None:
-        files.files_of(folder)
+        files.check_folder(folder)
         self.folder = folder.resolve()
         self.describer = describer
         self.limits = limits or Limits()

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from layoutbrush.runtime.errors import InvalidArgument, OutOfRange, UnknownLabel
 from layoutbrush.runtime.geometry import Bounds, Extent
-from layoutbrush.runtime.label_ids import UNKNOWN, first_strange
+from layoutbrush.runtime.label_ids import first_strange
 from layoutbrush.runtime.layers import files, raw
 from layoutbrush.runtime.layers.header import DataType, Encoding, LayerHeader, PixelFormat
 from layoutbrush.runtime.limits import Limits
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def known_labels(pixels: NDArray[np.generic], labels: Collection[int], field: st
         found = first_strange(np.asarray(pixels, np.uint8), labels)
     else:
         allowed = np.zeros(65536, np.bool_)
-        allowed[[*labels, UNKNOWN]] = True
+        allowed[[*labels, UNKNOWN_LABEL]] = True
         wrong = ~allowed[pixels]
         row, column = (int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
         found = (row, column) if wrong.any() else None
@@ -117,7 +118,7 @@ def known_labels(pixels: NDArray[np.generic], labels: Collection[int], field: st
         known = ", ".join(str(label) for label in sorted(labels))
         raise UnknownLabel(
             f"Label {pixels[found]}, first at column {found[1]}, row {found[0]}, isn't one of the bundle's: {known}; "
-            f"{UNKNOWN} = unknown.",
+            f"{UNKNOWN_LABEL} = unknown.",
             field,
         )
     return np.ascontiguousarray(pixels, np.uint8)

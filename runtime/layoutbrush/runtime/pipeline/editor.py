@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from layoutbrush.runtime.engines import Array, Engine
+from layoutbrush.runtime.engines import Array, Engine, Runner
 from layoutbrush.runtime.engines.interrupting import Interruptible
 from layoutbrush.runtime.errors import Cancelled, InvalidArgument, OutOfRange, SizeMismatch, UnknownLabel
 from layoutbrush.runtime.geometry import Bounds, Extent
@@ -76,7 +76,7 @@ class _Clock:
         self.timings[name] = self.timings.get(name, 0.0) + 1000 * (time.perf_counter() - begun)
         self.poll()
 
-    def poll(self, _done: float = 0.0) -> None:
+    def poll(self) -> None:
         """Raise Cancelled where the caller gave up."""
         if self.cancelled():
             raise Cancelled
@@ -207,7 +207,7 @@ class Editor:
 
     def _glance(
         self,
-        engine: Engine,
+        engine: Runner,
         prepared: Prepared,
         request: EditRequest,
         mask: Mask,

@@ -27,7 +27,7 @@ def preview_layer(prepared: Prepared, task: Task, planes: Array) -> Layer:
     scene, bounds = task.scene, task.mask.bounds
     near = bounds.moved(-scene.region.x, -scene.region.y)
     if not scene.native:
-        near = _reduced(near, scene.region.extent, scene.extent)
+        near = near.scaled(scene.region.extent, scene.extent)
     pixels = resample.to_bytes(planes[0][(slice(None), *near.slices)])
     if scene.native:
         pixels = np.where(task.mask.pixels[..., None], pixels, prepared.photo[bounds.slices])
@@ -112,13 +112,3 @@ def _composite(prepared: Prepared, task: Task, band: Bounds, pixels: Photo, feat
         keepable &= ~request.exclude[where]
     weights = feather_weights(task.mask.crop(around), keepable, feather)
     return blend(prepared.photo[band.slices], pixels, weights[band.moved(-around.x, -around.y).slices])
-
-
-def _reduced(bounds: Bounds, full: Extent, to: Extent) -> Bounds:
-    """Return `bounds` of a picture of `full` in pixels of the same picture at the size `to`, outwards."""
-    return Bounds.between(
-        bounds.x * to.width // full.width,
-        bounds.y * to.height // full.height,
-        -(-bounds.right * to.width // full.width),
-        -(-bounds.bottom * to.height // full.height),
-    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from layoutbrush.runtime.engines import Array, Arrays, Engine
+from layoutbrush.runtime.engines import Array, Arrays, Runner
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import Manifest
 from layoutbrush.runtime.pipeline import resample
@@ -103,13 +103,13 @@ class Woven:
             np.copyto(share, _near(around & (labels == label), reach), where=labels == label)
         if not share[drawn].any():
             return planes
-        return harmonised(planes[0], planes[0], drawn, labels, labels, self.photo[0], 1.0, share)[None]
+        return harmonised(planes[0], planes[0], drawn, labels, labels, self.photo[0], share)[None]
 
 
 class Weaving:
     """Runs the warps of a task's strands, first all coarse ones, then all fine ones."""
 
-    def __init__(self, engine: Engine, task: Task, strands: Sequence[Strand]) -> None:
+    def __init__(self, engine: Runner, task: Task, strands: Sequence[Strand]) -> None:
         self._engine = engine
         self._task = task
         self._strands = strands
@@ -171,7 +171,7 @@ def plain_strand(task: Task, part: Part) -> Strand:
 
 
 def strands(
-    engine: Engine,
+    engine: Runner,
     manifest: Manifest,
     scale: int,
     prepared: Prepared,
@@ -187,7 +187,7 @@ def strands(
     drawn = np.logical_or.reduce([mine for part, mine in zip(parts, cells, strict=True) if part.label is not None])
     # What the photo has right beside them is a mixture with what was there before: neither kept nor copied.
     mixture = grow(drawn[0], SOURCE_RIM)[None] & task.view.inside
-    hidden = task.view.inside.copy()
+    hidden = task.view.inside
     found = []
     order = sorted(range(len(parts)), key=lambda index: parts[index].label is None)
     for index in order:
@@ -231,7 +231,7 @@ def _cells(task: Task, parts: Sequence[Part]) -> list[BoolMap]:
 
 
 def _key_side(
-    engine: Engine, manifest: Manifest, scale: int, prepared: Prepared, task: Task, part: Part
+    engine: Runner, manifest: Manifest, scale: int, prepared: Prepared, task: Task, part: Part
 ) -> tuple[KeySide, Array, bool]:
     """Return what a part draws from, where the task's window lies in it, shares (4,), and whether what lies over it is
     put in as it is.

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from layoutbrush.runtime.geometry import Extent
 from layoutbrush.runtime.pipeline.events import BoolMap
 from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, filled_bounds, grow
+from layoutbrush.runtime.pipeline.resample import scale_planes
 
 BLOCK = 8
 """Side in pixels of the blocks that are compared."""
@@ -44,21 +44,18 @@ def harmonised(
     layout: Ints,
     edited: Ints,
     source: BoolMap,
-    strength: float = 1.0,
-    unsure: Floats | None = None,
+    share: Floats,
 ) -> Floats:
     """Return the picture, float32 (3, h, w) in [0, 1], with the seam's difference spread over the masked pixels.
 
     `picture`: what the networks made; `image`: the photo, both float32 (3, h, w) in [0, 1]. `mask`: bool (h, w), True =
     new. `layout`, `edited`: int32 (h, w). `source`: bool (h, w), False = belongs to what is thrown away, not compared.
-    `strength`: share of the difference that is taken away, 0 to 1. `unsure`: float32 (h, w), the warp's `doubt`; None =
-    1 everywhere.
+    `share`: float32 (h, w), how much of the difference is taken away, 0 to 1.
     """
     around = filled_bounds(mask).grow(2 * BLOCK).clamp(Extent.of_shape(mask.shape)).slices
     result = picture.copy()
     part, photo = result[:, *around], image[:, *around]
-    mask, layout, edited, source = mask[around], layout[around], edited[around], source[around]
-    share = np.float32(strength) * (1 if unsure is None else unsure[around])
+    mask, layout, edited, source, share = mask[around], layout[around], edited[around], source[around], share[around]
     outside = grow(mask, BAND + EXCLUDE_RIM) & ~mask & source
     inside = mask & grow(~mask, BAND)
     for label in np.unique(edited[inside]):
@@ -129,6 +126,4 @@ def _pull_push(total: Floats, weight: Floats) -> Floats:
 def _enlarged(planes: Floats, side: int, shape: tuple[int, ...]) -> Floats:
     """Return cells, float32 (c, ..., ...), as squares of `side` pixels at the size `shape`, bilinear."""
     height, width = shape
-    size = (planes.shape[2] * side, planes.shape[1] * side)
-    large = [np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)) for plane in planes]
-    return np.stack([plane[:height, :width] for plane in large])
+    return scale_planes(planes, Extent(planes.shape[2] * side, planes.shape[1] * side))[:, :height, :width]

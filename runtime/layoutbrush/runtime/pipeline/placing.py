@@ -12,13 +12,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline.events import BoolMap
 from layoutbrush.runtime.pipeline.mask import filled_bounds
 from layoutbrush.runtime.pipeline.region import snap
-from layoutbrush.runtime.pipeline.resample import any_owned
+from layoutbrush.runtime.pipeline.resample import any_owned, window_sums
 
 ENLARGED = 2.0
 """No thing is enlarged further of our own accord."""
@@ -103,16 +102,9 @@ def key_region(usable: BoolMap, scale: tuple[float, float], limit: int, near: tu
     height, width = min(extent.height, math.ceil(tall / scale[0])), min(extent.width, math.ceil(wide / scale[1]))
     small = extent.scaled(min(1.0, OVERVIEW / extent.longer))
     rows, columns = small.height / extent.height, small.width / extent.width
-    counts = _window_sums(any_owned(usable, small), max(1, round(height * rows)), max(1, round(width * columns)))
+    high, wide = max(1, round(height * rows)), max(1, round(width * columns))
+    counts = window_sums(any_owned(usable, small), high, wide).astype(np.float32)
     down, right = np.indices(counts.shape, np.float32)
     away = np.hypot(down / rows + height / 2 - near[0], right / columns + width / 2 - near[1]) / extent.longer
     y, x = np.unravel_index(int(np.argmax(counts / counts.max() - 0.1 * away)), counts.shape)
     return snap(Bounds(round(int(x) / columns), round(int(y) / rows), width, height).clamp(extent), extent)
-
-
-def _window_sums(values: BoolMap, height: int, width: int) -> NDArray[np.float32]:
-    """Return how many True pixels each window of that size holds, float32, by the window's upper left corner."""
-    total = np.pad(values.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    sums: NDArray[np.float32] = total[height:, width:].astype(np.float32)
-    sums += total[:-height, :-width] - total[:-height, width:] - total[height:, :-width]
-    return sums

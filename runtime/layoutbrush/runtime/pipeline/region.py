@@ -6,8 +6,6 @@ without water.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,26 +74,14 @@ def _has_sources(
     source: NDArray[np.bool_],
 ) -> bool:
     """True where the region holds as many pixels of each wanted label as are wanted, or half of all there are."""
-    inside = _scaled(region, extent, Extent.of_shape(layout.shape)).slices
-    wanted = _counts([edited[_scaled(mask, extent, Extent.of_shape(layout.shape)).slices]])
-    near = _counts([layout[inside][source[inside]]])
-    everywhere = _counts([layout[source]])
+    small = Extent.of_shape(layout.shape)
+    inside = region.scaled(extent, small).slices
+    wanted = _counts(edited[mask.scaled(extent, small).slices])
+    near = _counts(layout[inside][source[inside]])
+    everywhere = _counts(layout[source])
     wanted[UNKNOWN_LABEL] = 0
     return bool(np.all(near >= np.minimum(wanted, everywhere / 2)))
 
 
-def _counts(maps: Iterable[NDArray[np.integer]]) -> NDArray[np.int64]:
-    counts = np.zeros(256, np.int64)
-    for values in maps:
-        counts += np.bincount(values.ravel(), minlength=256)[:256]
-    return counts
-
-
-def _scaled(bounds: Bounds, extent: Extent, to: Extent) -> Bounds:
-    """Return `bounds` of a picture of `extent` in the coordinates of the same picture at the size `to`, outwards."""
-    return Bounds.between(
-        bounds.x * to.width // extent.width,
-        bounds.y * to.height // extent.height,
-        -(-bounds.right * to.width // extent.width),
-        -(-bounds.bottom * to.height // extent.height),
-    )
+def _counts(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    return np.bincount(labels.ravel(), minlength=256)[:256].astype(np.int64)

@@ -81,6 +81,22 @@ def any_owned(mask: BoolMap, to: Extent) -> BoolMap:
     return np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
 
 
+def scale_planes(planes: NDArray[np.float32], to: Extent) -> NDArray[np.float32]:
+    """Return float32 (c, h, w) at another size, bilinear."""
+    size = (to.width, to.height)
+    return np.stack([np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)) for plane in planes])
+
+
+def window_sums(values: BoolMap, height: int, width: int) -> NDArray[np.int32]:
+    """Return how many True pixels each window of that size holds, int32 (H - height + 1, W - width + 1), by the
+    window's upper left corner.
+    """
+    total = np.pad(values.astype(np.int32).cumsum(0, np.int32).cumsum(1, np.int32), ((1, 0), (1, 0)))
+    lower, upper = total[height:], total[:-height]
+    sums: NDArray[np.int32] = lower[:, width:] - lower[:, :-width] - upper[:, width:] + upper[:, :-width]
+    return sums
+
+
 def network_extent(region: Extent, scale: int, smallest: int, slack: float = 1.25) -> Extent:
     """Return the size at which the networks work on a region.
 

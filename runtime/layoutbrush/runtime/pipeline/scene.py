@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from layoutbrush.runtime.engines import Arrays, Engine
+from layoutbrush.runtime.engines import Arrays, Runner
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.manifest import Manifest
 from layoutbrush.runtime.pipeline import resample
@@ -77,7 +77,8 @@ class Prepared:
     def nbytes(self) -> int:
         """Bytes held, about."""
         with self._lock:
-            return self.photo.nbytes + self.layout.nbytes + sum(scene.nbytes for scene in self._scenes.values())
+            maps = self.layout.nbytes + (0 if self.given is None else self.given.nbytes)
+            return self.photo.nbytes + maps + sum(scene.nbytes for scene in self._scenes.values())
 
     def find(self, region: Bounds, extent: Extent) -> Scene | None:
         """Return a scene made before."""
@@ -96,7 +97,7 @@ class Prepared:
 
 
 def make_scene(
-    engine: Engine, manifest: Manifest, photo: Photo, layout: LabelMap, region: Bounds, extent: Extent
+    engine: Runner, manifest: Manifest, photo: Photo, layout: LabelMap, region: Bounds, extent: Extent
 ) -> Scene:
     """Return the scene of `region` at `extent`: scale, pad, encode."""
     padded = resample.padded_extent(extent, manifest.alignment, manifest.smallest)

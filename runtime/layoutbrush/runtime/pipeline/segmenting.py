@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from layoutbrush.runtime.errors import Cancelled
 from layoutbrush.runtime.geometry import Bounds, Extent
@@ -46,14 +45,23 @@ def segment_photo(
             raise Cancelled
         labels, confidence = _look(photo, run, side, mirrored, alignment, smallest)
         for label in np.unique(labels):
-            vote = _resized(np.where(labels == label, confidence, np.float32(0)), voted)
+            (vote,) = resample.scale_planes(np.where(labels == label, confidence, np.float32(0))[None], voted)
             votes[int(label)] = votes.get(int(label), np.float32(0)) + vote
     names = sorted(votes)
     stack = np.stack([votes[label] for label in names])
     winner = stack.argmax(0)
     found = resample.scale_labels(np.array(names, np.uint8)[winner], extent)
     sure = np.take_along_axis(stack, winner[None], 0)[0] / np.float32(len(LOOKS))
-    return found, sure if voted == extent else _resized(sure, extent)
+    return found, resample.scale_planes(sure[None], extent)[0]
+
+
+def look_extent(extent: Extent, side: int, smallest: int) -> Extent:
+    """Return the size at which the network looks at a photo of `extent`: its longer side becomes `side`.
+
+    A small photo is not enlarged beyond ENLARGED. A panorama keeps a longer longer side, so that its shorter one stays
+    within what the network takes, `smallest`.
+    """
+    return extent.scaled(max(min(side / extent.longer, ENLARGED), min(1.0, smallest / extent.shorter)))
 
 
 def _look(
@@ -61,9 +69,7 @@ def _look(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """One answer, labels and confidence at the size of the look."""
     extent = Extent.of_shape(photo.shape)
-    # A panorama keeps a longer longer side, so that its shorter one stays within what the network takes.
-    factor = max(min(side / extent.longer, ENLARGED), min(1.0, smallest / extent.shorter))
-    small = extent.scaled(factor)
+    small = look_extent(extent, side, smallest)
     image = resample.scale_photo(photo, Bounds.of(extent), small)
     if mirrored:
         image = image[:, ::-1]
@@ -71,11 +77,3 @@ def _look(
     labels, confidence = run(resample.to_planes(padded))
     labels, confidence = labels[: small.height, : small.width], confidence[: small.height, : small.width]
     return (labels[:, ::-1], confidence[:, ::-1]) if mirrored else (labels, confidence)
-
-
-def _resized(plane: NDArray[np.float32], to: Extent) -> NDArray[np.float32]:
-    """A float32 plane at another size, bilinear."""
-    if Extent.of_shape(plane.shape) == to:
-        return plane
-    image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
-    return np.asarray(image.resize((to.width, to.height), Image.Resampling.BILINEAR))

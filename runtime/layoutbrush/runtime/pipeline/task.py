@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from layoutbrush.runtime.engines import Array
 from layoutbrush.runtime.geometry import Bounds, Extent
@@ -93,7 +92,7 @@ class Task:
             return planes
         view = self.view
         maps = (view.inside[0], self.cut(self.scene.layout)[0], view.edited[0], self.cut(self.source)[0])
-        return harmonised(planes[0], view.image[0], *maps, 1.0, spread)[None]
+        return harmonised(planes[0], view.image[0], *maps, spread)[None]
 
 
 def make_task(request: EditRequest, mask: Mask, scene: Scene) -> Task:
@@ -112,9 +111,8 @@ def make_task(request: EditRequest, mask: Mask, scene: Scene) -> Task:
 
 def first_picture(task: Task, estimate: Array) -> Array:
     """Return the first picture of the view, float32 (1, 3, h, w), of the estimate at a quarter of its size."""
-    size = (task.window.width, task.window.height)
-    planes = [np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)) for plane in estimate[0]]
-    return np.where(task.view.inside[0], np.stack(planes), task.view.image[0])[None]
+    planes = resample.scale_planes(estimate[0], task.window.extent)
+    return np.where(task.view.inside[0], planes, task.view.image[0])[None]
 
 
 def view_window(mask: Bounds, padded: Extent, margin: int = MARGIN, least: int = 64) -> Bounds:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from layoutbrush.runtime.geometry import Extent
 from layoutbrush.runtime.pipeline.mask import filled_bounds
 from layoutbrush.runtime.pipeline.seams import UNITS
 
@@ -27,7 +26,7 @@ def tints(wanted: Floats, copied: Floats, down: Ints, right: Ints, there: NDArra
     `wanted`, `copied`: float32 (3, h, w) in [0, 1]. `down`, `right`: int32 (h, w), the cells' offsets.
     """
     found = np.zeros((*there.shape, 3), np.int32)
-    near = filled_bounds(there).clamp(Extent.of_shape(there.shape)).slices
+    near = filled_bounds(there).slices
     part = there[near]
     if part.size:
         planes: Floats = np.asarray((wanted[:, *near] - copied[:, *near]) * part * (255 * UNITS), np.float32)

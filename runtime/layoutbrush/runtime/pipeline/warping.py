@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from layoutbrush.runtime.engines import Array, Arrays, Engine
+from layoutbrush.runtime.engines import Array, Arrays, Runner
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL
 from layoutbrush.runtime.pipeline.events import BoolMap
 from layoutbrush.runtime.pipeline.scene import Scene
@@ -65,7 +65,7 @@ def known_pixels(inside: BoolMap, source: BoolMap, layout: Ints, edited: Ints) -
     return seen
 
 
-def warp_coarse(engine: Engine, view: View, keys: KeySide, seed: int) -> Arrays:
+def warp_coarse(engine: Runner, view: View, keys: KeySide, seed: int) -> Arrays:
     """Return `estimate`, float32 (1, 3, h / 4, w / 4), the first picture, and what else `warp_fine` takes."""
     inputs: dict[str, Array] = {
         **_common(view, keys, seed),
@@ -79,7 +79,7 @@ def warp_coarse(engine: Engine, view: View, keys: KeySide, seed: int) -> Arrays:
     return engine.run("warp_coarse", inputs)
 
 
-def warp_fine(engine: Engine, view: View, keys: KeySide, handed: Arrays, seed: int) -> Arrays:
+def warp_fine(engine: Runner, view: View, keys: KeySide, handed: Arrays, seed: int) -> Arrays:
     """Return `warped`, float32 (1, 3, h, w), the view itself outside `inside`; `correspondence`, int32 (1, h, w), the
     best keys as packed y << 16 | x; `confidence`, float32 (1, 1, h, w), their scores.
     """
@@ -93,7 +93,7 @@ def warp_fine(engine: Engine, view: View, keys: KeySide, handed: Arrays, seed: i
     return engine.run("warp_fine", inputs, ("warped", "correspondence", "confidence"))
 
 
-def refine(engine: Engine, view: View, warped: Array, confidence: Array, coarse: bool) -> Arrays:
+def refine(engine: Runner, view: View, warped: Array, confidence: Array, coarse: bool) -> Arrays:
     """Return `refined` and, if wanted, `coarse`: float32 (1, 3, h, w), the view itself outside `inside`."""
     inputs: dict[str, Array] = {
         "warped": warped,

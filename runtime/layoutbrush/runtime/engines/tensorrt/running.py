@@ -58,7 +58,7 @@ class TensorRTEngine:
         self.note = f"TensorRT {trt.__version__}, {'/'.join(sorted(precisions))}, {device.gpu}, driver {device.driver}"
 
     def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
-        """See `Engine.run`."""
+        """See `Runner.run`."""
         context = self._contexts.get(graph)
         if context is None:
             raise NotFound("The bundle has no such graph.", graph)
