@@ -15,7 +15,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,11 @@ class Label:
     def rgb(self) -> tuple[int, int, int]:
         """The colour as three numbers, 0 to 255."""
         return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
+
+
+def in_words(label: int, labels: Iterable[Label]) -> str:
+    """Return a label's id as people know it: `label 8 (car)`."""
+    return next((f"label {label} ({known.name})" for known in labels if known.id == label), f"label {label}")
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ class Editor:
         yield Progress("encode", 0.0)
         with clock.stage("mask"):
             mask = edit_mask(prepared.painted, request)
-            parts = split(prepared, request, mask)
+            parts = split(prepared, request, mask, self.manifest.labels)
             request = self._without_gaps(prepared, request, mask)
             region = self._region(prepared, request, mask, parts)
         with clock.stage("warp"):
@@ -295,7 +295,7 @@ class Editor:
             raise OutOfRange("The seed is 0 to 2147483647.", "seed")
         if not 0 <= request.grow <= 1:
             raise OutOfRange("It is 0 to 1.", "grow")
-        check_sources(prepared, request)
+        check_sources(prepared, request, self.manifest.labels)
 
     def _check_labels(self, labels: LabelMap, extent: Extent, name: str) -> None:
         if labels.shape != extent.shape:

@@ -7,14 +7,14 @@ the edited layout into one picture, which is refined once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from layoutbrush.runtime.errors import InvalidArgument, SizeMismatch
 from layoutbrush.runtime.geometry import Bounds, Extent
-from layoutbrush.runtime.manifest import UNKNOWN_LABEL
+from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Label, in_words
 from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest, Source
 from layoutbrush.runtime.pipeline.mask import Mask
 from layoutbrush.runtime.pipeline.scene import Prepared
@@ -37,8 +37,8 @@ class Part:
     place: Bounds | None = None
 
 
-def check_sources(prepared: Prepared, request: EditRequest) -> None:
-    """Refuse sources that can't be.
+def check_sources(prepared: Prepared, request: EditRequest, labels: Sequence[Label]) -> None:
+    """Refuse sources that can't be. `labels`: the bundle's, to name them.
 
     Raises:
         InvalidArgument: a source has no target or an empty one, a map of another size, or a reference that isn't there;
@@ -58,14 +58,16 @@ def check_sources(prepared: Prepared, request: EditRequest) -> None:
                 raise InvalidArgument("The region is empty.", f"{fields}.{name}")
         if source.region is None and source.label is None:
             raise InvalidArgument("A source needs a label or a region to fill.", f"{fields}.label")
-        if source.region is None and not (request.edited == source.label).any():
-            raise InvalidArgument(f"The edited label map has no pixel of label {source.label}.", f"{fields}.label")
+        if source.region is None and source.label is not None and not (request.edited == source.label).any():
+            words = in_words(source.label, labels)
+            raise InvalidArgument(f"The edited label map has no pixel of {words}.", f"{fields}.label")
         if source.place is not None and (not source.reference or source.place.empty):
             raise InvalidArgument("A reference alone has a place, of at least one pixel.", f"{fields}.place")
 
 
-def split(prepared: Prepared, request: EditRequest, mask: Mask) -> list[Part]:
-    """Return the parts of an edit, a partition of its mask; the photo's own, where there is one, comes first.
+def split(prepared: Prepared, request: EditRequest, mask: Mask, labels: Sequence[Label]) -> list[Part]:
+    """Return the parts of an edit, a partition of its mask; the photo's own, where there is one, comes first. `labels`:
+    the bundle's, to name them.
 
     Raises:
         InvalidArgument: a source has nothing to fill, or its photo nothing to fill it with; the field is named.
@@ -79,11 +81,13 @@ def split(prepared: Prepared, request: EditRequest, mask: Mask) -> list[Part]:
     parts = [Part(Mask(mask.bounds, rest), prepared)] if rest.any() else []
     for number, source in enumerate(request.sources, 1):
         mine = mask.pixels & (owner == number)
-        parts += _parts(prepared, request, source, Mask(mask.bounds, mine), f"sources[{number - 1}]")
+        parts += _parts(prepared, request, source, Mask(mask.bounds, mine), labels, f"sources[{number - 1}]")
     return parts
 
 
-def _parts(prepared: Prepared, request: EditRequest, source: Source, mask: Mask, fields: str) -> Iterator[Part]:
+def _parts(
+    prepared: Prepared, request: EditRequest, source: Source, mask: Mask, labels: Sequence[Label], fields: str
+) -> Iterator[Part]:
     """The parts of one source: one for each label that it draws from."""
     photo = _photo(prepared, request, source, fields)
     edited = request.edited[mask.bounds.slices]
@@ -94,7 +98,11 @@ def _parts(prepared: Prepared, request: EditRequest, source: Source, mask: Mask,
     else:
         wanted = {int(label): mask.pixels & (edited == label) for label in np.unique(edited[mask.pixels])}
     for label, pixels in wanted.items():
-        usable = _usable(photo, request, source, label, fields)
+        usable = _usable(photo, request, source, label)
+        if not usable.any():
+            name = f'The reference "{source.reference}"' if source.reference else "The photo"
+            field = f"{fields}.reference" if source.reference else f"{fields}.source_label"
+            raise InvalidArgument(f"{name} has no pixel of {in_words(label, labels)} to draw from.", field)
         yield Part(Mask(mask.bounds, pixels), photo, label, usable, source.place)
 
 
@@ -112,17 +120,11 @@ def _photo(prepared: Prepared, request: EditRequest, source: Source, fields: str
     return photo
 
 
-def _usable(photo: Prepared, request: EditRequest, source: Source, wanted: int, fields: str) -> BoolMap:
-    """Where the photo may be drawn from."""
+def _usable(photo: Prepared, request: EditRequest, source: Source, wanted: int) -> BoolMap:
+    """Where the photo may be drawn from; maybe nowhere."""
     usable = np.ones(photo.extent.shape, np.bool_) if wanted == UNKNOWN_LABEL else photo.layout == wanted
     if source.source_region is not None:
         usable &= source.source_region
     if not source.reference and request.exclude is not None:
         usable &= ~request.exclude
-    if not usable.any():
-        name = f'The reference "{source.reference}"' if source.reference else "The photo"
-        raise InvalidArgument(
-            f"{name} has no pixel of label {wanted} to draw from.",
-            f"{fields}.reference" if source.reference else f"{fields}.source_label",
-        )
     return usable

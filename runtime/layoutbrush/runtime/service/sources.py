@@ -16,6 +16,7 @@ from layoutbrush.runtime.errors import InvalidArgument, OutOfRange, SizeMismatch
 from layoutbrush.runtime.geometry import Bounds
 from layoutbrush.runtime.layers import Decoded, LayerKind, place
 from layoutbrush.runtime.limits import Limits
+from layoutbrush.runtime.manifest import Label, in_words
 from layoutbrush.runtime.pipeline.events import BoolMap, Source
 from layoutbrush.runtime.service import read
 from layoutbrush.runtime.service.backend import Backend, Editor, Poll
@@ -86,7 +87,8 @@ class Sources:
             part = photo.opaque if part is None else part & photo.opaque
         label = source.label_id if target == "label_id" else None
         if source.reference_id:
-            _check_label(document, source.reference_id, wanted if wanted is not None else label, part, fields)
+            drawn = wanted if wanted is not None else label
+            _check_label(document, source.reference_id, drawn, part, self._backend.labels, fields)
         return Source(
             label, region, source.reference_id, wanted, part, _place(source, photo, document.photo.bounds, fields)
         )
@@ -117,7 +119,14 @@ def _photo(document: Document, reference_id: str, fields: str) -> Decoded:
     return photo
 
 
-def _check_label(document: Document, reference_id: str, wanted: int | None, part: BoolMap | None, fields: str) -> None:
+def _check_label(
+    document: Document,
+    reference_id: str,
+    wanted: int | None,
+    part: BoolMap | None,
+    labels: Sequence[Label],
+    fields: str,
+) -> None:
     """Refuse a reference that has nothing of what is wanted, where its label map is there to tell."""
     layout = document.layer(LayerKind.REFERENCE_LABEL_MAP, reference_id)
     if layout is None or wanted is None:
@@ -126,7 +135,8 @@ def _check_label(document: Document, reference_id: str, wanted: int | None, part
     if not (found if part is None else found & part).any():
         where = "" if part is None else " where it may be drawn from"
         raise InvalidArgument(
-            f'The reference "{reference_id}" has no pixel of label {wanted}{where}.', f"{fields}.reference_id"
+            f'The reference "{reference_id}" has no pixel of {in_words(wanted, labels)}{where}.',
+            f"{fields}.reference_id",
         )
 
 
