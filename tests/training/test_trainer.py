@@ -140,7 +140,7 @@ def test_modules_are_built_from_their_files_and_faults_name_them(tmp_path: Path)
     path.with_suffix(".json").write_text("{")
     with pytest.raises(WeightsError, match=r"classifier\.json: not a readable"):
         load_module(path, CropClassifier)
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.safetensors: no such weights"):
         load_module(tmp_path / "nowhere.safetensors", CropClassifier)
 
 

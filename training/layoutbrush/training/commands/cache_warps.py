@@ -10,10 +10,11 @@ refine` wants two caches side by side, train and val:
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from layoutbrush.training.commands.around import reported
 
 if TYPE_CHECKING:
     from layoutbrush.training.data.task import Task
@@ -48,24 +49,16 @@ class Config:
 
 def run(config: Config) -> int:
     """Fill the cache; returns the exit status."""
-    try:
-        import torch
+    return reported(lambda: _fill(config), config.threads, "No cache was made: ")
 
-        from layoutbrush.training.data import DataError, TaskConfig, TaskSampler, open_collections
-        from layoutbrush.training.stages.warp_cache import write_warp_cache
-        from layoutbrush.training.trainer.weights import WeightsError
-    except ImportError as error:
-        print(f"This needs the extra: pip install 'layoutbrush[training]' (missing: {error.name}).", file=sys.stderr)
-        return 2
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    try:
-        photos = open_collections(config.data, config.collections, config.split)
-        sampler = TaskSampler(photos, TaskConfig(size=config.size, seed=config.seed))
-        made = write_warp_cache(sampler, _warp_function(config), config.count, config.out, config.stream, chunk=32)
-    except (DataError, WeightsError, FileNotFoundError, ValueError) as error:
-        print(f"No cache was made: {error}", file=sys.stderr)
-        return 1
+
+def _fill(config: Config) -> int:
+    from layoutbrush.training.data import TaskConfig, TaskSampler, open_collections
+    from layoutbrush.training.stages.warp_cache import write_warp_cache
+
+    photos = open_collections(config.data, config.collections, config.split)
+    sampler = TaskSampler(photos, TaskConfig(size=config.size, seed=config.seed))
+    made = write_warp_cache(sampler, _warp_function(config), config.count, config.out, config.stream, chunk=32)
     print(f"{made} of {config.count} tasks warped now, the others were there: {config.out}")
     return 0
 

@@ -8,12 +8,13 @@ and accuracy before and after, on the training photos that it fitted and on held
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+
+from layoutbrush.training.commands.around import reported
 
 
 @dataclass(frozen=True)
@@ -40,31 +41,26 @@ class Config:
 
 def run(config: Config) -> int:
     """Fit, write and print; returns the exit status."""
-    try:
-        import numpy as np
-        import torch
+    return reported(lambda: _fit(config), config.threads, "Nothing was fitted: ")
 
-        from layoutbrush.training.data import LABEL_NAMES, DataError, open_collections
-        from layoutbrush.training.models.segmentation import SegmentationNetwork
-        from layoutbrush.training.stages.label_bias import agreement, fit, gather
-        from layoutbrush.training.stages.segmentation import spread
-        from layoutbrush.training.trainer.files import read_json
-        from layoutbrush.training.trainer.weights import WeightsError, load_module, save_weights
-    except ImportError as error:
-        print(f"This needs the extra: pip install 'layoutbrush[training]' (missing: {error.name}).", file=sys.stderr)
-        return 2
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    try:
-        network = load_module(config.weights, SegmentationNetwork)
-        samples = {}
-        for split in ("train", "val"):
-            for collection in open_collections(config.data, config.collections, split):
-                photos = spread(collection.labelled().photos, config.count)
-                samples[split, collection.name] = gather(network, photos, config.sides, config.stride)
-    except (DataError, WeightsError, OSError, ValueError) as error:
-        print(f"Nothing was fitted: {error}", file=sys.stderr)
-        return 1
+
+def _fit(config: Config) -> int:
+    import numpy as np
+    import torch
+
+    from layoutbrush.training.data import LABEL_NAMES, open_collections
+    from layoutbrush.training.models.segmentation import SegmentationNetwork
+    from layoutbrush.training.stages.label_bias import agreement, fit, gather
+    from layoutbrush.training.stages.segmentation import spread
+    from layoutbrush.training.trainer.files import read_json
+    from layoutbrush.training.trainer.weights import load_module, save_weights
+
+    network = load_module(config.weights, SegmentationNetwork)
+    samples = {}
+    for split in ("train", "val"):
+        for collection in open_collections(config.data, config.collections, split):
+            photos = spread(collection.labelled().photos, config.count)
+            samples[split, collection.name] = gather(network, photos, config.sides, config.stride)
     bias = fit([found for (split, _), found in samples.items() if split == "train"])
     for (split, name), found in samples.items():
         (before, right), (after, righter) = agreement(found, np.zeros_like(bias)), agreement(found, bias)

@@ -10,6 +10,7 @@ labels). Ends with 1 where there are errors.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+from layoutbrush.training.commands.around import reported
 
 if TYPE_CHECKING:
     from layoutbrush.training.data.checking import SplitReport
@@ -49,23 +52,17 @@ class Config:
 
 def run(config: Config) -> int:
     """Check and print; returns the exit status: 1 where there are errors."""
-    try:
-        import os
-
-        from layoutbrush.training.data.checking import check_split, find_leaks
-        from layoutbrush.training.data.formats import SPLITS
-        from layoutbrush.training.data.photo import DataError
-    except ImportError as error:
-        print(f"This needs the extra: pip install 'layoutbrush[training]' (missing: {error.name}).", file=sys.stderr)
-        return 2
     if not config.data:
         print("Nothing to check: name a data.toml, kind:/path or a folder.", file=sys.stderr)
         return 2
-    try:
-        sources = [source for path in config.data for source in sources_of(path)]
-    except DataError as error:
-        print(f"Not a data set: {error}", file=sys.stderr)
-        return 1
+    return reported(lambda: _check(config))
+
+
+def _check(config: Config) -> int:
+    from layoutbrush.training.data.checking import check_split, find_leaks
+    from layoutbrush.training.data.formats import SPLITS
+
+    sources = [source for path in config.data for source in sources_of(path)]
     wanted = SPLITS if config.split == "both" else (config.split,)
     threads = config.threads or os.cpu_count() or 1
     reports = []

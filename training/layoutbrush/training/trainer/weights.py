@@ -38,6 +38,8 @@ def load_weights(path: Path, module: nn.Module) -> None:
     """Fill ``module`` from a file. Raises WeightsError that names what is missing, unknown or of another shape;
     FileNotFoundError.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such weights")
     try:
         stored = load_file(path)
     except SafetensorError as error:
@@ -57,6 +59,9 @@ def load_weights(path: Path, module: nn.Module) -> None:
 def stored_arguments(path: Path) -> dict[str, Any]:
     """The ``arguments`` that :func:`save_weights` wrote beside ``path``. Raises WeightsError, FileNotFoundError."""
     described = path.with_suffix(".json")
+    if not described.is_file():
+        lacking = f"no {described.name} beside it" if path.is_file() else "no such weights"
+        raise FileNotFoundError(f"{path}: {lacking}")
     try:
         arguments = read_json(described).get("arguments", {})
     except ValueError as error:
