@@ -31,13 +31,13 @@ SPARSITY = (4, 2, 1, 1)
 class Settings:
     """Data, loss weights and the optimizer's constants.
 
-    ``collections`` and ``shares``: folders below the data folder and how often each is drawn; ``validation``: those
-    with a val list; ``zoom``: bounds of the enlargement of photos; ``layers``: weight of each level's loss; ``rate``:
-    of AdamW at its height, after ``warm`` steps; ``evaluated``: validation crops.
+    ``collections`` and ``shares``: folders below the data folder, photos without labels too, and how often each is
+    drawn; ``validation``: those with a val list; ``zoom``: bounds of the enlargement of photos; ``layers``: weight of
+    each level's loss; ``rate``: of AdamW at its height, after ``warm`` steps; ``evaluated``: validation crops.
     """
 
-    collections: tuple[str, ...] = ("scenes", "streets", "unlabelled")
-    shares: tuple[float, ...] = (0.4, 0.2, 0.4)
+    collections: tuple[str, ...] = ("scenes", "streets")
+    shares: tuple[float, ...] = (0.65, 0.35)
     validation: tuple[str, ...] = ("scenes", "streets")
     zoom: tuple[float, float] = (0.6, 1.6)
     color: float = 1.5
