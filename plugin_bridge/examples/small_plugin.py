@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 from pathlib import Path
 
 from layoutbrush.plugin_bridge import Client, Picture, Preview, Progress, RemoteError, Result
@@ -15,9 +14,9 @@ try:
             sys.exit(objection)
         with client.open(photo, before) as document:
             edit = document.edit(after, previews=("warped",), png=True, channels="RGBA")
-            if os.environ.get("LAYOUTBRUSH_SCRIPT") == "cancel":  # what a Cancel button would do
-                threading.Timer(0.5, edit.cancel).start()
             for event in edit:
+                if os.environ.get("LAYOUTBRUSH_SCRIPT") == "cancel":  # what a Cancel button would do
+                    edit.cancel()
                 if isinstance(event, Progress):
                     print(f"{event.stage} {event.done:.0%}")
                 if isinstance(event, Preview):

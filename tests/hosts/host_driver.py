@@ -72,10 +72,9 @@ def main() -> int:
 
 
 def _wait(controller: Controller, cancels: bool) -> None:
-    pressed = time.monotonic() + 1.0  # by when the render has reached the server
     while controller.waiting:
         controller.tick()
-        if cancels and time.monotonic() > pressed:
+        if cancels and controller.status("one").text not in ("Sending ...", "Cancelling ..."):  # the server is at it
             controller.cancel("one")
         time.sleep(0.01)
 

@@ -24,8 +24,11 @@ from layoutbrush.plugin_bridge.conformance.checks import Failed, Skipped, Verdic
 from layoutbrush.plugin_bridge.conformance.scripted_server import Met, Script, ScriptedServer
 
 SMALL_SIDE = 48
-_PATIENCE_SECONDS = 1.0
-"""A retry may come so much earlier than asked for: clocks differ, but not that much."""
+_LOOK_SECONDS = 0.1
+_TERM_SECONDS = 5.0
+"""From SIGTERM to SIGKILL."""
+_SETTLE_SECONDS = 10.0
+"""The last calls come to their end on the server so long after the plugin did, at most."""
 
 
 @dataclass(frozen=True)
@@ -135,13 +138,13 @@ def hold_plugin(
     command: str, scenarios: Sequence[Scenario] = SCENARIOS, seconds: float = 60.0, slow_seconds: float = 10.0
 ) -> Iterator[Verdict]:
     """Run the plugin once a scenario and judge it. `seconds`: after which it is ended; `slow_seconds`: where the server
-    never answers.
+    never answers, counted from the render on.
     """
     for scenario in scenarios:
         started = time.monotonic()
         outcome, remark = "passed", ""
         with ScriptedServer(scenario.script) as server:
-            run = _run(command, scenario, server, slow_seconds if scenario.script.slow else seconds)
+            run = _run(command, scenario, server, seconds, slow_seconds)
             try:
                 if scenario.name != "too-large":  # there it is its judge who looks at sizes
                     expect(not server.complaints, " ".join(server.complaints[:3]))
@@ -153,12 +156,12 @@ def hold_plugin(
         yield Verdict(scenario.name, scenario.promise, outcome, remark, time.monotonic() - started)
 
 
-def _run(command: str, scenario: Scenario, server: ScriptedServer, seconds: float) -> Run:
+def _run(command: str, scenario: Scenario, server: ScriptedServer, seconds: float, slow_seconds: float) -> Run:
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(_gateway(server.address)) if "{url}" in command else ""
         words = [word.replace("{server}", server.address).replace("{url}", url) for word in shlex.split(command)]
         known = {"LAYOUTBRUSH_SERVER": server.address, "LAYOUTBRUSH_URL": url, "LAYOUTBRUSH_SCRIPT": scenario.name}
-        run = _ended(words, {**os.environ, **known}, server, seconds)
+        run = _ended(words, {**os.environ, **known}, server, seconds, slow_seconds)
         _settle(server)
         return run
 
@@ -171,28 +174,31 @@ def _gateway(address: str) -> Iterator[str]:
         yield web.url.rstrip("/")
 
 
-def _ended(words: Sequence[str], environment: dict[str, str], server: ScriptedServer, seconds: float) -> Run:
-    """Run a command to its end, or end it after `seconds`."""
+def _ended(
+    words: Sequence[str], environment: dict[str, str], server: ScriptedServer, seconds: float, slow_seconds: float
+) -> Run:
+    """Run a command to its end, or end it when its time is over."""
     process = subprocess.Popen(
         words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
-    stopped = False
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        stopped = True
-        os.killpg(process.pid, signal.SIGTERM)
+    stopped, awaited, end = False, server.script.slow, time.monotonic() + seconds
+    while True:
         try:
-            output, _ = process.communicate(timeout=5.0)
+            output, _ = process.communicate(timeout=_LOOK_SECONDS)
+            break
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
+            if awaited and server.calls("Render"):
+                awaited, end = False, time.monotonic() + slow_seconds
+            if time.monotonic() < end:
+                continue
+            os.killpg(process.pid, signal.SIGKILL if stopped else signal.SIGTERM)
+            stopped, awaited, end = True, False, time.monotonic() + _TERM_SECONDS
     return Run(server, process.returncode, output, stopped)
 
 
 def _settle(server: ScriptedServer) -> None:
     """Let the last calls come to their end on the server."""
-    end = time.monotonic() + _PATIENCE_SECONDS
+    end = time.monotonic() + _SETTLE_SECONDS
     while time.monotonic() < end and any(not met.ended_at for met in server.met):
         time.sleep(0.01)
 
