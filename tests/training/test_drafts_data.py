@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from PIL import Image
 pytest.importorskip("torch", reason="training needs torch")
 import torch
 
+from layoutbrush.training.data import cv
+from layoutbrush.training.data.batch import image_tensor
 from layoutbrush.training.data.labels import LABEL_NAMES
 from layoutbrush.training.data.photo import DataError
 from layoutbrush.training.drafts import read_cocostuff
@@ -283,3 +286,31 @@ def test_batches_hold_what_the_photos_hold() -> None:
     mirrored = first.box.flipped()
     assert mirrored.left == pytest.approx(1 - first.box.right)
     assert mirrored.share == pytest.approx(first.box.share)
+
+
+def test_random_batches_mirror_pictures_with_their_boxes_and_mix_the_order() -> None:
+    boxed = toy_boxes(3, 32)
+    pictures = Pictures(boxed.photos, 32)
+    rng = np.random.default_rng(0)
+    mirrored, mixed = set(), set()
+    for _ in range(6):
+        part = random_batch(pictures, 4, 5, rng, flip=True)
+        for image, labels, boxes, valid in zip(*(part[n] for n in ("image", "labels", "boxes", "valid")), strict=True):
+            found = [
+                (index, flip)
+                for index in range(3)
+                for flip in (False, True)
+                if torch.equal(image, image_tensor([cv.mirror(pictures[index]) if flip else pictures[index]])[0])
+            ]
+            ((index, flip),) = found
+            objects = [replace(o, box=o.box.flipped()) if flip else o for o in boxed.photos[index].objects]
+            edges = torch.tensor([(o.box.left, o.box.top, o.box.right, o.box.bottom) for o in objects])
+            order = [int((edges - box).abs().sum(1).argmin()) for box in boxes[valid]]
+            torch.testing.assert_close(boxes[valid], edges[order])
+            assert sorted(order) == list(range(len(objects)))
+            assert labels[valid].tolist() == [objects[place].label for place in order]
+            mirrored.add(flip)
+            mixed.add(order == sorted(order))
+    assert mirrored == mixed == {False, True}
+    plain = random_batch(pictures, 8, 5, rng, flip=False)["image"]
+    assert all(any(torch.equal(image, image_tensor([pictures[i]])[0]) for i in range(3)) for image in plain)

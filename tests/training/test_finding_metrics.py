@@ -41,12 +41,29 @@ def test_overlap_is_the_share_of_known_pixels_that_agree() -> None:
     assert finding.overlap(np.full((4, 4), 255, np.uint8), has) == 0.0
 
 
-def test_what_is_found_lies_between_random_and_oracle(describer: Describer) -> None:
+class Knowing:
+    """Describer and table at once: likeness is the overlap itself, times `sign`."""
+
+    def __init__(self, photos: list[Photo], sign: int) -> None:
+        self.photos, self.sign = photos, sign
+
+    def query(self, labels: np.ndarray, image: None) -> np.ndarray:
+        return labels
+
+    def scores(self, asked: np.ndarray) -> np.ndarray:
+        return self.sign * np.array([finding.overlap(asked, photo.labels) for photo in self.photos])
+
+
+def test_a_search_that_knows_reaches_the_oracle_and_its_opposite_is_below_chance(describer: Describer) -> None:
     there, asked = photos(12), photos(3)
+    best, worst = (finding.score_layouts(by, by, there, asked) for by in (Knowing(there, 1), Knowing(there, -1)))  # type: ignore[arg-type]
+    assert best.queries == 3
+    assert best.found == best.oracle <= 1
+    assert best.reached == pytest.approx(1)
+    assert worst.found < worst.random == best.random < best.oracle
+    assert worst.reached < 0
     score = finding.score_layouts(describer, finding.described(describer, there), there, asked)
-    assert score.queries == 3
-    assert score.random <= score.oracle <= 1
-    assert score.found <= score.oracle + 1e-9
+    assert (score.random, score.oracle) == (best.random, best.oracle)
 
 
 def test_copies_find_their_originals(describer: Describer) -> None:
