@@ -5,6 +5,7 @@ grpc.aio sends nothing after it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,17 @@ def test_a_stream_whose_client_left_is_cancelled_and_its_work_closed(writes: int
         asyncio.run(handler.unary_stream(b"", gone))
     assert closed == [True]
     assert gone.sent == []
+
+
+def test_a_client_that_leaves_before_the_last_status_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    guarded(None)
+    log = logging.getLogger("grpc._cython.cygrpc")
+    for words in ('Failed "execute_batch": (<SendStatusFromServerOperation>,)', "Failed grpc_call_start_batch: 8"):
+        try:
+            raise grpc.aio.InternalError(words)
+        except grpc.aio.InternalError:
+            log.exception("ExecuteBatchError raised in core by servicer method [Render]")
+    assert ["grpc_call_start_batch" in str(record.exc_info) for record in caplog.records] == [True]
 
 
 def test_a_unary_call_that_fails_after_its_client_left_is_cancelled() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -29,6 +30,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def __init__(self, token: str = "") -> None:
         self._expected = f"Bearer {token}".encode() if token else b""
+        logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 
     async def intercept_service(
         self,
@@ -77,6 +79,14 @@ def _stream(handler: Any, denied: bool) -> Callable[[bytes, Any], Awaitable[None
             await _abort(context, error)
 
     return call
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False where grpc.aio itself, after a handler's end, couldn't send a last message or status: the client had left,
+    and grpc.aio calls that an error, with a traceback, as long as it hasn't heard of it in another way.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, grpc.aio.InternalError) and str(error).startswith('Failed "execute_batch"'))
 
 
 async def _denied(requests: Any, context: Any) -> AsyncIterator[Any]:
