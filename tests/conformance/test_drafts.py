@@ -17,7 +17,7 @@ from layoutbrush.plugin_bridge import AsyncClient, Box, Client, Draft, Picture, 
 from layoutbrush.runtime.drafts import open_drafter
 from layoutbrush.runtime.engines.stand_in import STAND_IN_LABELS
 from layoutbrush.runtime.server import ServerOptions, open_backend
-from layoutbrush.runtime.testing import ScriptedDrafter, ServerThread, scripted_backend
+from layoutbrush.runtime.testing import ScriptedDrafter, ServerThread, scripted_backend, until
 
 UNKNOWN = 255
 BOXES = (
@@ -154,6 +154,9 @@ def test_clients_cancel_and_wait_for_a_busy_server() -> None:
         with pytest.raises(RemoteError) as ended:
             asyncio.run(cancel())
         assert ended.value.code is grpc.StatusCode.CANCELLED
+        assert server.running is not None
+        admission = server.running.core.admission
+        until(lambda: admission.idle)  # the server knows that both have left
         drafter.hold.set()  # type: ignore[union-attr]
         assert len(c.draft(BOXES, 120, 80).drafts()) == 1
     assert drafter.finished == 1
