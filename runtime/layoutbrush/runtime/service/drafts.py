@@ -20,7 +20,6 @@ from layoutbrush.runtime.service.clock import Clock
 from layoutbrush.runtime.service.job import Job, Position
 from layoutbrush.runtime.service.write import LayerWriter, Outgoing, picture, single_channel
 
-_NOWHERE = Bounds(0, 0, 0, 0)
 STAGE = "draft"
 
 
@@ -55,7 +54,7 @@ class Drafts:
             if self._backend.no_drafts:
                 raise FailedPrecondition(self._backend.no_drafts)
             raise Unimplemented("This server makes no drafts; please paint a label map over a photo instead.")
-        writer, clock = LayerWriter(_NOWHERE), Clock()
+        writer, clock = LayerWriter(), Clock()
         with Job[_Step](self._workers, self._admission, deadline) as job:
             async for step in job.run(self._work(drafter, order, job.cancelled)):
                 if isinstance(step, Position):

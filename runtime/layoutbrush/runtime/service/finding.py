@@ -31,7 +31,6 @@ from layoutbrush.runtime.service.job import Job, Position
 from layoutbrush.runtime.service.uploads import Uploads
 from layoutbrush.runtime.service.write import LayerWriter, Outgoing, picture, single_channel
 
-_NOWHERE = Bounds(0, 0, 0, 0)
 _BUSY_SECONDS = 0.05
 """How often to look whether the server has become idle."""
 _AGAIN_SECONDS = 60.0
@@ -46,14 +45,6 @@ class _Ranked:
     found: list[tuple[Found, Outgoing]]
     ranked: int
     pending: int
-
-
-@dataclass(frozen=True)
-class _Fetched:
-    """One of the layers of a photo, encoded by the worker."""
-
-    layer: Outgoing
-    is_photo: bool
 
 
 class Finding:
@@ -91,20 +82,18 @@ class Finding:
         order = queries.fetch(request, self._limits)
         library = self._library()
         library.check(order.name)
-        writer, clock = LayerWriter(_NOWHERE), Clock()
-        with Job[Progress | _Fetched](self._workers, self._admission, deadline) as job:
+        writer, clock = LayerWriter(), Clock()
+        with Job[Progress | Outgoing](self._workers, self._admission, deadline) as job:
             async for step in job.run(lambda: self._fetch_work(library, order, job.cancelled)):
                 if isinstance(step, Position):
                     yield v1.FetchReferenceResponse(queued=v1.Queued(position=step.value))
                 elif isinstance(step, Progress):
                     yield v1.FetchReferenceResponse(progress=clock.progress(step))
                 else:
-                    layer = writer.layer(step.layer)
-                    if step.is_photo:
-                        layer.kind = v1.LAYER_KIND_REFERENCE_PHOTO
+                    layer = writer.layer(step)
+                    if step.kind is LayerKind.REFERENCE_PHOTO:
                         yield v1.FetchReferenceResponse(photo=layer)
                     else:
-                        layer.kind = v1.LAYER_KIND_REFERENCE_LABEL_MAP
                         yield v1.FetchReferenceResponse(label_map=layer)
                     for chunk in writer.chunks():
                         yield v1.FetchReferenceResponse(chunk=chunk)
@@ -140,7 +129,7 @@ class Finding:
 
     def _fetch_work(
         self, library: Library, order: queries.Fetch, cancelled: Callable[[], bool]
-    ) -> Generator[Progress | _Fetched, None, None]:
+    ) -> Generator[Progress | Outgoing, None, None]:
         """What the worker thread does: read, reduce, encode, segment."""
         yield Progress("fetch", 0.0)
         pixels = library.photo(order.name)
@@ -148,10 +137,10 @@ class Finding:
         factor = min(1.0, order.max_side / extent.longer) if order.max_side else 1.0
         extent = extent.scaled(max(factor, min(1.0, self._limits.min_side / extent.shorter)))
         pixels = resample.scale_photo(pixels, Bounds.of(Extent.of_shape(pixels.shape)), extent)
-        yield _Fetched(picture(pixels, Bounds.of(extent), order.encoding, ChannelOrder.RGB), True)
+        yield _photo(pixels, order.encoding)
         yield Progress("segment", 0.3)
         labels = self._backend.editor.segment(pixels, cancelled)
-        yield _Fetched(single_channel(labels, Bounds.of(extent), order.encoding, LayerKind.LABEL_MAP), False)
+        yield single_channel(labels, Bounds.of(extent), order.encoding, LayerKind.REFERENCE_LABEL_MAP)
 
 
 def _rank(
@@ -173,15 +162,19 @@ def _thumbnail(found: Found, side: int, encoding: Encoding, limits: Limits) -> O
     pixels, _ = photo_pixels(load(found.thumbnail, Encoding.JPEG, limits, "thumbnail"))
     extent = Extent.of_shape(pixels.shape)
     small = extent.scaled(min(1.0, side / extent.longer))
-    return picture(resample.scale_photo(pixels, Bounds.of(extent), small), Bounds.of(small), encoding, ChannelOrder.RGB)
+    return _photo(resample.scale_photo(pixels, Bounds.of(extent), small), encoding)
+
+
+def _photo(pixels: NDArray[np.uint8], encoding: Encoding) -> Outgoing:
+    bounds = Bounds.of(Extent.of_shape(pixels.shape))
+    return picture(pixels, bounds, encoding, ChannelOrder.RGB, kind=LayerKind.REFERENCE_PHOTO)
 
 
 def _answer(step: _Ranked) -> v1.FindReferencesResponse:
-    writer = LayerWriter(_NOWHERE)
+    writer = LayerWriter()
     references = []
     for found, thumbnail in step.found:
         layer = writer.layer(thumbnail)
-        layer.kind = v1.LAYER_KIND_REFERENCE_PHOTO
         extent = v1.Extent(width=found.extent.width, height=found.extent.height)
         references.append(v1.FoundReference(name=found.name, score=found.score, extent=extent, thumbnail=layer))
     return v1.FindReferencesResponse(references=references, ranked=step.ranked, pending=step.pending)

@@ -17,6 +17,7 @@ _COUNT, _SIDE = 12, 128
 _SMALLEST_SIDE, _LARGEST_SIDE = 16, 192
 _THUMBNAIL_BYTES = 3_500_000
 """All thumbnails of one answer, bytes: with all else it stays below 4 MiB."""
+_REDUCED = "A reduced picture does as well."
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ def search(message: v1.FindReferencesRequest) -> Search:
     if message.HasField("label_map"):
         own = message.label_map.kind == v1.LAYER_KIND_LABEL_MAP
         kind = LayerKind.LABEL_MAP if own else LayerKind.EDITED_LABEL_MAP
-        label_map = _whole(message.label_map, "label_map", kind)
+        label_map = read.whole_header(message.label_map, "label_map", kind, _REDUCED)
     if message.HasField("picture"):
-        picture = _whole(message.picture, "picture", LayerKind.PHOTO)
+        picture = read.whole_header(message.picture, "picture", LayerKind.PHOTO, _REDUCED)
     fitting = int((_THUMBNAIL_BYTES / 3 / count) ** 0.5)
     return Search(count, min(side, fitting), read.outgoing_encoding(message.encoding, "encoding"), label_map, picture)
 
@@ -75,14 +76,3 @@ def fetch(message: v1.FetchReferenceRequest, limits: Limits) -> Fetch:
     if message.max_side and not limits.min_side <= message.max_side <= limits.max_side:
         raise OutOfRange(f"max_side is {limits.min_side} to {limits.max_side}, or 0.", "max_side")
     return Fetch(message.name, read.outgoing_encoding(message.encoding, "encoding"), message.max_side)
-
-
-def _whole(layer: v1.Layer, field: str, kind: LayerKind) -> LayerHeader:
-    header = read.layer_header(layer, field, kind)
-    if header.data_size != len(layer.data):
-        raise InvalidArgument(
-            f"What is looked for travels whole: {header.data_size} bytes are announced, {len(layer.data)} are here. "
-            "A reduced picture does as well.",
-            f"{field}.data",
-        )
-    return header

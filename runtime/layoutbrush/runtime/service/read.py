@@ -1,4 +1,4 @@
-"""Requests of the wire contract to what the rest works with; the only module that reads their fields."""
+"""Layers, options and numbers of the wire contract, checked and as the rest works with them."""
 
 from __future__ import annotations
 
@@ -90,8 +90,10 @@ def layer_header(layer: v1.Layer, fields: str, expected: LayerKind | None = None
     )
 
 
-def whole_header(layer: v1.Layer, fields: str, expected: LayerKind) -> LayerHeader:
-    """The same for a layer that must travel in one message.
+def whole_header(
+    layer: v1.Layer, fields: str, expected: LayerKind, else_do: str = "Larger ones go up by UploadLayer."
+) -> LayerHeader:
+    """The same for a layer that must travel in one message. `else_do`: advice for one that is too large for that.
 
     Raises:
         InvalidArgument: as above, or only a part of it is here.
@@ -99,8 +101,7 @@ def whole_header(layer: v1.Layer, fields: str, expected: LayerKind) -> LayerHead
     header = layer_header(layer, fields, expected)
     if header.data_size != len(layer.data):
         raise InvalidArgument(
-            f"Layers inside an edit travel whole: {header.data_size} bytes are announced, {len(layer.data)} are here. "
-            "Larger ones go up by UploadLayer.",
+            f"This layer travels whole: {header.data_size} bytes are announced, {len(layer.data)} are here. {else_do}",
             f"{fields}.data",
         )
     return header

@@ -18,15 +18,7 @@ INLINE_BYTES = 1 << 20
 CHUNK_BYTES = 2 << 20
 """Bytes of a chunk."""
 
-_ENCODINGS = {Encoding.RAW: v1.ENCODING_RAW, Encoding.PNG: v1.ENCODING_PNG}
-_ORDERS = {
-    ChannelOrder.GRAY: v1.CHANNEL_ORDER_GRAY,
-    ChannelOrder.RGB: v1.CHANNEL_ORDER_RGB,
-    ChannelOrder.RGBA: v1.CHANNEL_ORDER_RGBA,
-    ChannelOrder.BGR: v1.CHANNEL_ORDER_BGR,
-    ChannelOrder.BGRA: v1.CHANNEL_ORDER_BGRA,
-}
-_KINDS = {LayerKind.MASK: v1.LAYER_KIND_MASK, LayerKind.LABEL_MAP: v1.LAYER_KIND_LABEL_MAP}
+_NOWHERE = Bounds(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -47,10 +39,11 @@ def picture(
     encoding: Encoding,
     order: ChannelOrder,
     mask: NDArray[np.bool_] | None = None,
+    kind: LayerKind | None = None,
 ) -> Outgoing:
     """Encode colours uint8 (h, w, 3); alpha, where `order` has it, is `mask` or opaque. Slow: call it from a worker."""
     arranged = arrange(pixels, order, mask)
-    return Outgoing(encode_pixels(arranged, encoding), bounds, Extent.of_shape(pixels.shape), encoding, order)
+    return Outgoing(encode_pixels(arranged, encoding), bounds, Extent.of_shape(pixels.shape), encoding, order, kind)
 
 
 def single_channel(
@@ -68,9 +61,9 @@ def in_tiles(bounds: Bounds, encoding: Encoding, order: ChannelOrder, kind: Laye
 
 
 class LayerWriter:
-    """Makes the layer messages of one stream and numbers those that need chunks."""
+    """Makes the layer messages of one stream and numbers those that need chunks. `origin`: where the photo lies."""
 
-    def __init__(self, origin: Bounds) -> None:
+    def __init__(self, origin: Bounds = _NOWHERE) -> None:
         self._origin = origin
         self._transfers = 0
         self._pending: list[tuple[int, bytes]] = []
@@ -78,17 +71,18 @@ class LayerWriter:
     def layer(self, outgoing: Outgoing) -> v1.Layer:
         """The message of a layer, in the client's coordinates; its data inside, or empty where chunks follow."""
         placed = outgoing.bounds.moved(self._origin.x, self._origin.y)
+        form = v1.PixelFormat(
+            channel_order=f"CHANNEL_ORDER_{outgoing.channel_order.name}",
+            data_type=v1.DATA_TYPE_UINT8,
+            plane_order=v1.PLANE_ORDER_INTERLEAVED,
+        )
         message = v1.Layer(
+            kind=None if outgoing.kind is None else f"LAYER_KIND_{outgoing.kind.name}",
             bounds=v1.Bounds(x=placed.x, y=placed.y, width=placed.width, height=placed.height),
-            encoding=_ENCODINGS[outgoing.encoding],
+            encoding=f"ENCODING_{outgoing.encoding.name}",
+            format=form if outgoing.encoding is Encoding.RAW else None,
             data_size=len(outgoing.data),
         )
-        if outgoing.kind is not None:
-            message.kind = _KINDS[outgoing.kind]
-        if outgoing.encoding is Encoding.RAW:
-            message.format.channel_order = _ORDERS[outgoing.channel_order]
-            message.format.data_type = v1.DATA_TYPE_UINT8
-            message.format.plane_order = v1.PLANE_ORDER_INTERLEAVED
         if outgoing.pixels != outgoing.bounds.extent:
             message.pixels.width, message.pixels.height = outgoing.pixels.width, outgoing.pixels.height
         if len(outgoing.data) <= INLINE_BYTES:
