@@ -67,27 +67,41 @@ Response = v1.RenderResponse | v1.SegmentResponse | v1.GenerateDraftsResponse
 _Whole = Preview | Tile | Result | LabelMap | Draft
 
 
+class Incoming:
+    """A layer that was announced and isn't all there yet."""
+
+    def __init__(self, layer: v1.Layer) -> None:
+        self._layer = layer
+        self._data = bytearray(layer.data)
+
+    @property
+    def complete(self) -> bool:
+        """True once every byte is there."""
+        return len(self._data) >= self._layer.data_size
+
+    def take(self, chunk: v1.LayerChunk) -> None:
+        """Add a chunk, if it is one of this layer's."""
+        if self._layer.transfer_id == chunk.transfer_id:
+            self._data += chunk.data
+
+    def picture(self) -> Picture:
+        """The layer's pixels."""
+        return Picture.received(self._layer, bytes(self._data))
+
+
 class _Waiting:
     """An event whose layers aren't all there yet."""
 
     def __init__(self, layers: list[v1.Layer], finish: Callable[[list[Picture]], _Whole]) -> None:
-        self.layers = layers
-        self.parts = [bytearray(layer.data) for layer in layers]
+        self.layers = [Incoming(layer) for layer in layers]
         self._finish = finish
 
     @property
     def complete(self) -> bool:
-        return all(len(part) >= layer.data_size for part, layer in zip(self.parts, self.layers, strict=True))
-
-    def take(self, chunk: v1.LayerChunk) -> None:
-        for layer, part in zip(self.layers, self.parts, strict=True):
-            if layer.transfer_id == chunk.transfer_id:
-                part += chunk.data
+        return all(layer.complete for layer in self.layers)
 
     def finish(self) -> _Whole:
-        return self._finish(
-            [Picture.received(layer, bytes(part)) for layer, part in zip(self.layers, self.parts, strict=True)]
-        )
+        return self._finish([layer.picture() for layer in self.layers])
 
 
 class Assembler:
@@ -116,7 +130,8 @@ class Assembler:
             yield Progress(progress.stage, progress.done, progress.elapsed_ms)
         elif response.HasField("chunk"):
             for waiting in self._waiting:
-                waiting.take(response.chunk)
+                for layer in waiting.layers:
+                    layer.take(response.chunk)
         while self._waiting and self._waiting[0].complete:
             whole = self._waiting.pop(0).finish()
             if isinstance(whole, Tile):

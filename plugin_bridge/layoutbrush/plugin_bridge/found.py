@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from layoutbrush import v1
+from layoutbrush.plugin_bridge.events import Incoming
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference
 
@@ -76,27 +77,22 @@ class Fetched:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._layers: dict[str, v1.Layer] = {}
-        self._parts: dict[str, bytearray] = {}
+        self._photo: Incoming | None = None
+        self._label_map: Incoming | None = None
 
     def feed(self, response: v1.FetchReferenceResponse) -> Reference | None:
         """Take a message; returns the photo with its label map once both are complete."""
-        kind = response.WhichOneof("event")
-        if kind in ("photo", "label_map"):
-            layer = response.photo if kind == "photo" else response.label_map
-            self._layers[kind], self._parts[kind] = layer, bytearray(layer.data)
-        elif kind == "chunk":
-            for name, layer in self._layers.items():
-                if layer.transfer_id == response.chunk.transfer_id:
-                    self._parts[name] += response.chunk.data
-        if len(self._layers) < 2 or any(
-            len(self._parts[name]) < layer.data_size for name, layer in self._layers.items()
-        ):
+        if response.HasField("photo"):
+            self._photo = Incoming(response.photo)
+        elif response.HasField("label_map"):
+            self._label_map = Incoming(response.label_map)
+        elif response.HasField("chunk"):
+            for layer in (self._photo, self._label_map):
+                if layer is not None:
+                    layer.take(response.chunk)
+        if self._photo is None or self._label_map is None or not (self._photo.complete and self._label_map.complete):
             return None
-        photo, label_map = (
-            Picture.received(self._layers[name], bytes(self._parts[name])) for name in ("photo", "label_map")
-        )
-        return Reference(reference_id(self._name), photo, label_map)
+        return Reference(reference_id(self._name), self._photo.picture(), self._label_map.picture())
 
 
 def reference_id(name: str) -> str:

@@ -28,7 +28,7 @@ from layoutbrush.plugin_bridge.events import Event, Preview, Progress, Queued, R
 from layoutbrush.plugin_bridge.found import FoundReferences
 from layoutbrush.plugin_bridge.mock_drafting import MockDrafting
 from layoutbrush.plugin_bridge.mock_finding import fetched, ranked
-from layoutbrush.plugin_bridge.mock_sources import MockReferences
+from layoutbrush.plugin_bridge.mock_sources import MockReferences, Rgb, colors_of
 from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import EditRequest, Reference, Source, describe, lacking
 from layoutbrush.plugin_bridge.tiles import Tile
@@ -36,7 +36,6 @@ from layoutbrush.plugin_bridge.tiles import Tile
 if TYPE_CHECKING:
     from typing import Unpack
 
-Rgb = tuple[int, int, int]
 LABELS: Mapping[int, tuple[str, Rgb]] = {
     0: ("sky", (135, 206, 235)),
     1: ("tree", (46, 125, 50)),
@@ -46,8 +45,6 @@ LABELS: Mapping[int, tuple[str, Rgb]] = {
     5: ("building", (160, 110, 80)),
 }
 UNKNOWN = 255
-_ORDERS = {"GRAY": (0, 0, 0), "GRAY_ALPHA": (0, 0, 0), "RGB": (0, 1, 2), "RGBA": (0, 1, 2), "BGR": (2, 1, 0)}
-_ORDERS["BGRA"] = _ORDERS["BGR"]
 _WAIT_SECONDS = 30.0
 
 
@@ -170,7 +167,7 @@ class MockDocument(AbstractDocument):
         self.id = f"mock-{next(self._ids)}"
         self.client = client
         self.photo = photo
-        self.colors = _colors(photo)
+        self.colors = colors_of(photo)
         self.labels = (
             _laid_over(bytes([UNKNOWN]) * len(self.colors), label_map, photo)
             if label_map
@@ -334,18 +331,6 @@ def _rows(picture: Picture, top: int, bottom: int) -> Picture:
     size = len(picture.data) // picture.height
     data, height = picture.data[top * size : bottom * size], bottom - top
     return replace(picture, data=data, y=picture.y + top, height=height, pixel_height=height)
-
-
-def _colors(photo: Picture) -> list[Rgb]:
-    """The photo's pixels, row by row."""
-    rows, columns, channels = photo.shape
-    if photo.encoding != "RAW" or photo.numbers != "UINT8" or photo.planar or photo.row_stride:
-        raise ValueError("the mock reads raw, interleaved 8-bit pictures only")
-    if len(photo.data) != rows * columns * channels:
-        raise ValueError(f"the photo has {len(photo.data)} bytes, not {rows * columns * channels}")
-    red, green, blue = _ORDERS[photo.channels]
-    data = photo.data
-    return [(data[i + red], data[i + green], data[i + blue]) for i in range(0, len(data), channels)]
 
 
 def _laid_over(base: bytes, picture: Picture, photo: Picture) -> bytes:

@@ -13,12 +13,12 @@ from layoutbrush.plugin_bridge.api import AbstractDrafting
 from layoutbrush.plugin_bridge.boxes import Box, DraftRequest
 from layoutbrush.plugin_bridge.errors import RemoteError
 from layoutbrush.plugin_bridge.events import Draft, DraftEvent, Progress, Queued
+from layoutbrush.plugin_bridge.mock_sources import Rgb
 from layoutbrush.plugin_bridge.picture import Picture
 
 SIDE = 64
 UNKNOWN = 255
 _WAIT_SECONDS = 30.0
-Rgb = tuple[int, int, int]
 
 
 @dataclass

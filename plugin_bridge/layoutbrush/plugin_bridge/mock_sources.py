@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 import grpc
 
 from layoutbrush.plugin_bridge.errors import RemoteError
+from layoutbrush.plugin_bridge.picture import Picture
 from layoutbrush.plugin_bridge.requests import Reference, Source
 
 Rgb = tuple[int, int, int]
+_ORDERS = {"GRAY": (0, 0, 0), "GRAY_ALPHA": (0, 0, 0), "RGB": (0, 1, 2), "RGBA": (0, 1, 2), "BGR": (2, 1, 0)}
+_ORDERS["BGRA"] = _ORDERS["BGR"]
 
 
 class MockReferences:
@@ -21,7 +24,7 @@ class MockReferences:
     def add(self, references: Iterable[Reference], nearest: Callable[[list[Rgb]], bytes]) -> None:
         """Remember references. `nearest`: finds the labels of pixels, where none were given."""
         for reference in references:
-            colors = colors_of(reference)
+            colors = colors_of(reference.photo)
             found = reference.label_map.data if reference.label_map is not None else nearest(colors)
             if len(found) != len(colors):
                 raise RemoteError(
@@ -61,11 +64,14 @@ class MockReferences:
         return found
 
 
-def colors_of(reference: Reference) -> list[Rgb]:
-    """The pixels of a reference, row by row."""
-    photo = reference.photo
-    _, _, channels = photo.shape
-    red, green, blue = (2, 1, 0) if photo.channels.startswith("BGR") else (0, 1, 2)
+def colors_of(photo: Picture) -> list[Rgb]:
+    """The photo's pixels, row by row."""
+    rows, columns, channels = photo.shape
+    if photo.encoding != "RAW" or photo.numbers != "UINT8" or photo.planar or photo.row_stride:
+        raise ValueError("the mock reads raw, interleaved 8-bit pictures only")
+    if len(photo.data) != rows * columns * channels:
+        raise ValueError(f"the photo has {len(photo.data)} bytes, not {rows * columns * channels}")
+    red, green, blue = _ORDERS[photo.channels]
     data = photo.data
     return [(data[i + red], data[i + green], data[i + blue]) for i in range(0, len(data), channels)]
 

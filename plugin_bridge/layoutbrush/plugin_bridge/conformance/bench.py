@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from layoutbrush.plugin_bridge.conformance.transports import Transport
 from layoutbrush.plugin_bridge.errors import RemoteError, ended_early
 
 Array = NDArray[Any]
+E = TypeVar("E", v1.RenderResponse, v1.GenerateDraftsResponse)
 _ORDERS = {1: v1.CHANNEL_ORDER_GRAY, 3: v1.CHANNEL_ORDER_RGB, 4: v1.CHANNEL_ORDER_RGBA}
 _TYPES = {
     "|u1": v1.DATA_TYPE_UINT8,
@@ -39,17 +39,37 @@ def raw(kind: v1.LayerKind, values: Array, x: int = 0, y: int = 0) -> v1.Layer:
     )
 
 
-@dataclass
-class Rendered:
-    """The events of a render, and its layers with their bytes put together."""
+class Streamed(Generic[E]):
+    """The events of a streaming call, read to its end, and its layers with their bytes put together."""
 
-    events: list[v1.RenderResponse]
-    data: dict[int, bytearray] = field(default_factory=dict)
+    def __init__(self, events: Iterable[E]) -> None:
+        self.events: list[E] = list(events)
+        self._chunks: dict[int, bytearray] = {}
+        for event in self.events:
+            if event.HasField("chunk"):
+                self._chunks.setdefault(event.chunk.transfer_id, bytearray()).extend(event.chunk.data)
 
     @property
     def kinds(self) -> list[str]:
         """What each event is."""
         return [str(event.WhichOneof("event")) for event in self.events]
+
+    def bytes_of(self, layer: v1.Layer) -> bytes:
+        """A layer's bytes, from its message or from its chunks."""
+        return bytes(self._chunks[layer.transfer_id]) if layer.transfer_id else layer.data
+
+    def pixels(self, layer: v1.Layer) -> Array:
+        """A layer's pixels, uint8 (h, w, channels)."""
+        data = self.bytes_of(layer)
+        if layer.encoding == v1.ENCODING_PNG:
+            found = np.asarray(Image.open(io.BytesIO(data)))
+            return found if found.ndim == 3 else found[..., None]
+        height, width = layer.bounds.height, layer.bounds.width
+        return np.frombuffer(data, np.uint8).reshape(height, width, -1)
+
+
+class Rendered(Streamed[v1.RenderResponse]):
+    """The events of a render."""
 
     @property
     def result(self) -> v1.Result:
@@ -62,19 +82,6 @@ class Rendered:
         if not found:
             raise ended_early()
         return found[-1]
-
-    def bytes_of(self, layer: v1.Layer) -> bytes:
-        """A layer's bytes, from its message or from its chunks."""
-        return bytes(self.data[layer.transfer_id]) if layer.transfer_id else layer.data
-
-    def pixels(self, layer: v1.Layer) -> Array:
-        """A layer's pixels, uint8 (h, w, channels)."""
-        data = self.bytes_of(layer)
-        if layer.encoding == v1.ENCODING_PNG:
-            found = np.asarray(Image.open(io.BytesIO(data)))
-            return found if found.ndim == 3 else found[..., None]
-        height, width = layer.bounds.height, layer.bounds.width
-        return np.frombuffer(data, np.uint8).reshape(height, width, -1)
 
 
 class Bench:
@@ -136,7 +143,7 @@ class Bench:
 
     def render(self, document: str, edit: v1.Edit | None = None, **options: Any) -> Rendered:
         """Make an edit and read it to its end."""
-        return collect(iter(self.transport.stream("Render", self.request(document, edit, **options))))
+        return Rendered(self.transport.stream("Render", self.request(document, edit, **options)))
 
     def close(self) -> None:
         """Close the documents that are still there."""
@@ -145,12 +152,3 @@ class Bench:
                 self.transport.call("CloseDocument", v1.CloseDocumentRequest(document_id=document))
             except RemoteError:
                 continue
-
-
-def collect(events: Iterator[v1.RenderResponse]) -> Rendered:
-    """Read a render to its end."""
-    rendered = Rendered(list(events))
-    for event in rendered.events:
-        if event.HasField("chunk"):
-            rendered.data.setdefault(event.chunk.transfer_id, bytearray()).extend(event.chunk.data)
-    return rendered

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import grpc
 import numpy as np
-from PIL import Image
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge.conformance.bench import Array, Bench
+from layoutbrush.plugin_bridge.conformance.bench import Array, Bench, Streamed
 from layoutbrush.plugin_bridge.conformance.checks import Skipped, check, expect, refusal
 
 UNKNOWN = 255
@@ -21,17 +18,8 @@ _SIDE = 96
 _BAD = grpc.StatusCode.INVALID_ARGUMENT
 
 
-@dataclass
-class Drawn:
-    """The events of GenerateDrafts, and layers with their bytes put together."""
-
-    events: list[v1.GenerateDraftsResponse]
-    chunks: dict[int, bytearray] = field(default_factory=dict)
-
-    @property
-    def kinds(self) -> list[str]:
-        """What each event is."""
-        return [str(event.WhichOneof("event")) for event in self.events]
+class Drawn(Streamed[v1.GenerateDraftsResponse]):
+    """The events of GenerateDrafts."""
 
     @property
     def drafts(self) -> list[v1.Draft]:
@@ -41,14 +29,6 @@ class Drawn:
     def pictures(self) -> list[Array]:
         """The pictures, uint8 (h, w, 3)."""
         return [self.pixels(draft.picture) for draft in self.drafts]
-
-    def pixels(self, layer: v1.Layer) -> Array:
-        """A layer's pixels, uint8 (h, w, channels)."""
-        data = bytes(self.chunks[layer.transfer_id]) if layer.transfer_id else layer.data
-        if layer.encoding == v1.ENCODING_PNG:
-            found = np.asarray(Image.open(io.BytesIO(data)))
-            return found if found.ndim == 3 else found[..., None]
-        return np.frombuffer(data, np.uint8).reshape(layer.bounds.height, layer.bounds.width, -1)
 
 
 def _names(bench: Bench) -> list[str]:
@@ -72,11 +52,7 @@ def _request(boxes: Sequence[v1.Box], **values: Any) -> v1.GenerateDraftsRequest
 
 
 def _draw(bench: Bench, boxes: Sequence[v1.Box], **values: Any) -> Drawn:
-    drawn = Drawn(list(bench.transport.stream("GenerateDrafts", _request(boxes, **values))))
-    for event in drawn.events:
-        if event.HasField("chunk"):
-            drawn.chunks.setdefault(event.chunk.transfer_id, bytearray()).extend(event.chunk.data)
-    return drawn
+    return Drawn(bench.transport.stream("GenerateDrafts", _request(boxes, **values)))
 
 
 @check("drafts", "GenerateDrafts brings as many drafts as were ordered, in order, each with the boxes as its label map")

@@ -8,7 +8,7 @@ import grpc
 import numpy as np
 
 from layoutbrush import v1
-from layoutbrush.plugin_bridge.conformance.bench import Bench, collect, raw
+from layoutbrush.plugin_bridge.conformance.bench import Bench, Rendered, raw
 from layoutbrush.plugin_bridge.conformance.checks import Skipped, check, expect, refusal
 from layoutbrush.plugin_bridge.conformance.server_checks import MESSAGE_LIMIT
 from layoutbrush.plugin_bridge.errors import RemoteError
@@ -103,7 +103,7 @@ def _polling(bench: Bench) -> None:
         after = answer.next
         if answer.finished:
             break
-    polled = collect(iter(events))
+    polled = Rendered(events)
     expect(polled.kinds[:1] == ["queued"] and polled.kinds.count("result") == 1, "An event is missing, or there twice.")
     same = polled.bytes_of(polled.result.layer) == streamed.bytes_of(streamed.result.layer)
     expect(same, "The result differs from the streamed one.")
