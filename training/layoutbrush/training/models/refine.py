@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from layoutbrush.training.models.contextual_attention import ContextualAttention
-from layoutbrush.training.models.labels import one_hot
+from layoutbrush.training.models.labels import classes, one_hot
 from layoutbrush.training.models.spade import SpadeBlock, conv_leaky, double, first_of, leaky, shuffled, subpixel_conv
 
 GATE_BIAS = 2.5
@@ -273,8 +273,7 @@ class Refine(nn.Module):
 
     def _embedded(self, edited: Tensor) -> Tensor:
         """Labels (B, H, W) -> their embedding (B, embedding, H, W), a 1x1 convolution of one-hot labels."""
-        count = self.config.labels
-        ids = torch.where((edited >= 0) & (edited < count), edited, torch.full_like(edited, count))
+        ids = classes(edited, self.config.labels)
         table = self.embed.weight[:, :, 0, 0]  # (embedding, labels + 1)
         if self.embed.bias is not None:
             table = table + self.embed.bias[:, None]
