@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -99,6 +100,7 @@ def test_flags_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         (ModuleNotFoundError("no", name="torch.nn"), cli.FAILED, "pip install 'layoutbrush[training]'"),
         (ModuleNotFoundError("no", name="sklearn"), cli.FAILED, "pip install 'layoutbrush[demo]'"),
         (ModuleNotFoundError("no", name="unheard_of"), cli.FAILED, "pip install 'unheard_of'"),
+        (FileNotFoundError(2, "No such file or directory", "far/x.json"), cli.FAILED, "far/x.json: No such file"),
     ],
 )
 def test_failures_are_one_sentence(
@@ -113,6 +115,47 @@ def test_failures_are_one_sentence(
     found = capsys.readouterr().err
     assert text in found
     assert len(found.splitlines()) == 1
+
+
+def test_a_fault_of_the_system_that_names_no_file_stays_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(monkeypatch, Entry(failing(OSError(12, "Cannot allocate memory"))))
+    with pytest.raises(OSError, match="allocate"):
+        cli.main(["test"])
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    cli.check_output(None, "--json")
+    cli.check_output(tmp_path / "new" / "rows.json", "--json")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("kept")
+    cli.check_output(tmp_path / "file", "--json")
+    for wrong in (tmp_path, tmp_path / "file" / "rows.json"):
+        with pytest.raises(InvalidArgument) as refused:
+            cli.check_output(wrong, "--json")
+        assert refused.value.field == "--json"
+        assert str(wrong) in refused.value.message
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--port", "99999"),
+        ("--port", "-1"),
+        ("--web-port", "70000", "--web"),
+        ("--workers", "0"),
+        ("--drain-seconds", "nan"),
+    ],
+)
+def test_numbers_that_no_server_can_have_are_refused(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "--web" in words:
+        pytest.importorskip("hypercorn", reason="the extra `web` is not installed")
+    assert cli.main(["serve", "--bundle", "stand-in", "--drafts", "none", "--port", "0", *words]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{words[0]}: ")
+    assert "listening" not in said.out
 
 
 def test_list_survives_a_command_without_its_extra(

@@ -345,6 +345,18 @@ class TestCommand:
         assert cli.main(self.words(tmp_path, *(paths.get(word, word) for word in flags))) != 0
         assert said in capsys.readouterr().err
 
+    def test_nothing_but_an_index_is_written_over(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        small_library(tmp_path)
+        photo = tmp_path / "photos/red.png"
+        before = photo.read_bytes()
+        for path in (photo, tmp_path / "photos"):
+            assert cli.main(self.words(tmp_path, "--draft", str(photo), "--index", str(path))) != 0
+            assert "index: " in capsys.readouterr().err
+        assert photo.read_bytes() == before
+        for index in (tmp_path / "photos.index", tmp_path / "new.index"):
+            assert cli.main(self.words(tmp_path, "--draft", str(photo), "--index", str(index))) == 0
+            assert index.read_bytes().startswith(MAGIC)
+
     def test_a_folder_without_photos(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "photos").mkdir()
         Image.new("RGB", (64, 64)).save(tmp_path / "draft.png")

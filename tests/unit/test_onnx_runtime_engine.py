@@ -85,6 +85,9 @@ def test_providers_are_checked(tmp_path: Path) -> None:
     tiny = bundle(tmp_path, graph())
     with pytest.raises(InvalidArgument):
         open_engine(tiny, provider="abacus")
+    with pytest.raises(InvalidArgument) as refused:
+        open_engine(tiny, threads=-1)
+    assert refused.value.field == "threads"
     assert open_engine(tiny, threads=2, provider="cpu").name == "onnxruntime-cpu"
     assert "2 threads" in open_engine(tiny, threads=2).note
 

@@ -31,6 +31,13 @@ def test_a_folder_that_others_may_write_to_is_refused(home: Path) -> None:
         private_cache.cache_folder("engines")
 
 
+def test_a_folder_that_cannot_be_made_is_said(home: Path) -> None:
+    home.write_text("a file")
+    with pytest.raises(FailedPrecondition, match="can't be made") as refused:
+        private_cache.cache_folder("engines")
+    assert refused.value.field == "LAYOUTBRUSH_CACHE"
+
+
 def test_a_link_in_place_of_the_folder_is_refused(home: Path, tmp_path: Path) -> None:
     home.mkdir(mode=0o700)
     (tmp_path / "elsewhere").mkdir()

@@ -7,10 +7,12 @@ Each portion names its commands in the entry-point group `layoutbrush.commands`;
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 
 from layoutbrush.runtime.errors import InvalidArgument, LayoutbrushError, NotFound
@@ -54,6 +56,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(str(error), MISUSED)
     except LayoutbrushError as error:
         return _say(str(error), FAILED)
+    except OSError as error:
+        if error.filename is None:  # no file of the user's: a fault of ours
+            raise
+        return _say(f"{os.fsdecode(error.filename)}: {error.strerror}.", FAILED)
+
+
+def check_output(path: Path | None, flag: str) -> None:
+    """Refuse a file that can't be written before there is anything to write; its folder is made.
+
+    Raises:
+        InvalidArgument: naming the flag.
+    """
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidArgument(f"{path} can't be written: {error.strerror}.", flag) from None
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InvalidArgument(f"{path} can't be written: it is a folder, or not yours to write.", flag)
 
 
 def version() -> str:

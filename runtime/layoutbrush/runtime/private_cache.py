@@ -19,12 +19,15 @@ def cache_folder(name: str) -> Path:
     """Return the folder `name` below LAYOUTBRUSH_CACHE, or below the user's cache; made for its owner only.
 
     Raises:
-        FailedPrecondition: it belongs to somebody else, or others may write to it.
+        FailedPrecondition: it can't be made, belongs to somebody else, or others may write to it.
     """
     given = os.environ.get("LAYOUTBRUSH_CACHE")
     home = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layoutbrush"
     folder = home / name
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        raise FailedPrecondition(f"The cache folder {name} can't be made in {home}.", "LAYOUTBRUSH_CACHE") from None
     for checked in (home, folder):
         found = checked.lstat()
         mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()

@@ -23,7 +23,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from layoutbrush import v1
-from layoutbrush.runtime.errors import FailedPrecondition, InvalidArgument, LayoutbrushError, NotFound
+from layoutbrush.runtime.errors import FailedPrecondition, InvalidArgument, LayoutbrushError, NotFound, OutOfRange
 from layoutbrush.runtime.limits import Limits
 from layoutbrush.runtime.service.backend import Backend, EngineNote
 from layoutbrush.runtime.service.core import Core, CoreOptions
@@ -39,6 +39,7 @@ SERVICE = "layoutbrush.v1.LayoutbrushService"
 _LOG = logging.getLogger(__name__)
 _MAX_SEND_BYTES = 8 << 20
 """No message of ours comes near; see service.write."""
+_LAST_PORT = 65535
 _MAX_CALLS = 256
 """Outer wall: calls of any kind at a time."""
 
@@ -139,8 +140,10 @@ async def serving(options: ServerOptions, backend: Backend) -> AsyncIterator[Run
     """Serve inside the context; leaving it ends all work at its next step.
 
     Raises:
+        OutOfRange: a number of the options can't be.
         FailedPrecondition: the address can't be listened on.
     """
+    _check(options)
     core_options = CoreOptions(
         workers=options.workers,
         idle_seconds=options.idle_seconds,
@@ -220,6 +223,18 @@ def run(options: ServerOptions, open_with: Callable[[ServerOptions], Backend] = 
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _check(options: ServerOptions) -> None:
+    """Refuse numbers that would be taken for others, or for a server that never works."""
+    ports = [("--port", options.port)] + ([("--web-port", options.web.port)] if options.web is not None else [])
+    for flag, port in ports:
+        if not 0 <= port <= _LAST_PORT:
+            raise OutOfRange(f"A port is 0 to {_LAST_PORT}.", flag)
+    if options.workers < 1:
+        raise OutOfRange("There is at least one.", "--workers")
+    if not options.drain_seconds >= 0:
+        raise OutOfRange("It is 0 or more.", "--drain-seconds")
 
 
 def _dial(host: str, port: int) -> str:

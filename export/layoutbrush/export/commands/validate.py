@@ -47,8 +47,10 @@ class Config:
 def run(config: Config) -> int:
     """Validate and print; returns the exit status: 1 when a row is out of tolerance."""
     from layoutbrush.export.to_onnx import ExportError
+    from layoutbrush.runtime.cli import check_output
     from layoutbrush.training.trainer.weights import WeightsError
 
+    check_output(config.json, "--json")
     try:
         with _opened(config) as (bundle, modules):
             rows = _rows(config, bundle, modules)

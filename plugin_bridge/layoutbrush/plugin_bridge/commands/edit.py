@@ -28,7 +28,7 @@ class Config:
     """Flags of `layoutbrush edit`."""
 
     photo: Annotated[Path, tyro.conf.Positional]
-    """The photo: PNG, JPEG, WebP, TIFF or BMP, 8 bits a channel, 64 px to 32 megapixels."""
+    """The photo: PNG, JPEG, WebP, TIFF or BMP, 8 bits a channel, 64 px to 64 megapixels."""
 
     edited_layout: Path
     """The label map that the photo shall follow, of the photo's size (upright)."""

@@ -6,10 +6,9 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 
-import grpc
 import numpy as np
 
-from layoutbrush.runtime.bench.edits import Server
+from layoutbrush.runtime.bench.edits import Server, connected
 from layoutbrush.runtime.bench.measure import forget_peak, peak_memory
 from layoutbrush.v1 import drafts_pb2, info_pb2, layers_pb2, service_pb2_grpc
 
@@ -21,8 +20,7 @@ def bench_drafts(
     server: Server, boxes: Sequence[int], counts: Sequence[int], repeats: int
 ) -> Iterator[dict[str, object]]:
     """Yield a row for each number of boxes and of drafts, medians of `repeats` orders; the server makes drafts."""
-    with grpc.insecure_channel(server.address) as channel:
-        stub = service_pb2_grpc.LayoutbrushServiceStub(channel)
+    with connected(server) as stub:
         labels = stub.GetServerInfo(info_pb2.GetServerInfoRequest()).draft_labels
         for number in boxes:
             for count in counts:

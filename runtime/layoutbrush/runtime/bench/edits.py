@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime.bench.measure import forget_peak, landscape, painted, peak_memory
-from layoutbrush.runtime.errors import Internal
+from layoutbrush.runtime.errors import FailedPrecondition, Internal
 from layoutbrush.runtime.geometry import Extent
 from layoutbrush.v1 import documents_pb2, layers_pb2, render_pb2, service_pb2_grpc
 
@@ -96,10 +96,17 @@ def bench_edits(
 
 @contextmanager
 def connected(server: Server) -> Iterator[service_pb2_grpc.LayoutbrushServiceStub]:
-    """A stub that takes messages of any size."""
+    """A stub that takes messages of any size.
+
+    Raises:
+        FailedPrecondition: what the server refuses, in its words.
+    """
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(server.address, options) as channel:
-        yield service_pb2_grpc.LayoutbrushServiceStub(channel)
+        try:
+            yield service_pb2_grpc.LayoutbrushServiceStub(channel)
+        except grpc.RpcError as error:
+            raise FailedPrecondition(f"The server refuses: {error.details()}") from error
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,18 @@ def bench_sharpness(editor: Editor, name: str, prepared: Prepared, share: float)
     is filled in and what stood there; `result_ms`, the edit's time.
     """
     layout = prepared.layout
+    about = {"photo": name, "size": str(prepared.extent)}
+    measured = False
     for label in editor.manifest.labels:
         place = _place(layout, label.id, share)
         if label.id == UNKNOWN_LABEL or place is None:
             continue
         row = _row(editor, prepared, place, label.id)
         if row is not None:
-            yield {"photo": name, "size": str(prepared.extent), "label": label.name, **row}
+            measured = True
+            yield {**about, "label": label.name, **row}
+    if not measured:
+        yield {**about, "skipped": f"no label has room for a square of {100 * share:g} % twice"}
 
 
 def _row(editor: Editor, prepared: Prepared, place: Bounds, label: int) -> dict[str, object] | None:

@@ -82,6 +82,11 @@ _SUPERSEDED_SIZES = 2
 
 def run(config: Config) -> int:
     """Measure and print; returns the exit status."""
+    from layoutbrush.runtime.cli import check_output
+
+    _check(config)
+    check_output(config.json, "--json")
+    check_output(config.plot, "--plot")
     sections = {}
     for name in IN_ALL if config.what == "all" else (config.what,):
         if config.what == "all":
@@ -100,6 +105,23 @@ def run(config: Config) -> int:
         if not write_plot(config.plot, sections):
             print("layoutbrush: nothing to plot: no figure has a size.", file=sys.stderr)
     return 0
+
+
+def _check(config: Config) -> None:
+    """Raise OutOfRange for numbers that nothing can be measured with."""
+    from layoutbrush.runtime.errors import OutOfRange
+
+    ranges: tuple[tuple[str, Sequence[float], Callable[[float], bool], str], ...] = (
+        ("--sizes", config.sizes, lambda n: 64 <= n <= 16384 and n % 16 == 0, "multiples of 16 from 64 to 16384"),
+        ("--masks", config.masks, lambda n: 0 < n <= 1, "above 0 and at most 1"),
+        ("--megapixels", config.megapixels, lambda n: 1 <= n <= 67, "1 to 67"),
+        ("--boxes", config.boxes, lambda n: 1 <= n <= 64, "1 to 64"),
+        ("--counts", config.counts, lambda n: 1 <= n <= 64, "1 to 64"),
+        ("--repeats", (config.repeats,), lambda n: n >= 1, "1 or more"),
+    )
+    for flag, numbers, fits, words in ranges:
+        if not all(fits(number) for number in numbers):
+            raise OutOfRange(f"It is {words}.", flag)
 
 
 def _measured(name: str, config: Config) -> Iterator[dict[str, object]]:
@@ -183,19 +205,22 @@ def _large(config: Config) -> Iterator[dict[str, object]]:
 
 
 def _sharpness(config: Config) -> Iterator[dict[str, object]]:
-    import numpy as np
-    from PIL import Image
-
     from layoutbrush.runtime.bench.measure import country
     from layoutbrush.runtime.bench.sharpness import bench_sharpness
+    from layoutbrush.runtime.errors import LayoutbrushError
+    from layoutbrush.runtime.finding.folder import decode_photo
     from layoutbrush.runtime.geometry import Extent
+    from layoutbrush.runtime.limits import Limits
     from layoutbrush.runtime.pipeline import open_editor
 
     masks = _LARGE_MASKS if config.masks == Config().masks else config.masks
     editor = open_editor(config.bundle, config.threads)
     for photo in config.photos:
-        with Image.open(photo) as image:
-            prepared = editor.open(np.asarray(image.convert("RGB")))
+        try:
+            prepared = editor.open(decode_photo(photo.read_bytes(), Limits()))
+        except LayoutbrushError as error:
+            error.field = f"--photos {photo.name}"
+            raise
         for share in masks:
             yield from bench_sharpness(editor, photo.name, prepared, share)
     if not config.photos:

@@ -63,12 +63,15 @@ def run(config: Config) -> int:
     """Bring the index up to date, rank and print; returns the exit status."""
     from layoutbrush.runtime.errors import InvalidArgument, OutOfRange
     from layoutbrush.runtime.finding import Describer, Library
+    from layoutbrush.runtime.finding.index import check_place
     from layoutbrush.runtime.pipeline import open_editor
 
     if config.layout is None and config.draft is None:
         raise InvalidArgument("Say what to look for: --layout or --draft.")
     if not 1 <= config.count <= _MOST:
         raise OutOfRange(f"It is 1 to {_MOST}.", "--count")
+    if config.index is not None:
+        check_place(config.index)
     editor = open_editor(config.bundle, config.threads)
     describer = Describer(editor.engine, editor.manifest)
     query = _query(config, describer, {label.id for label in editor.manifest.labels})

@@ -12,7 +12,7 @@ from layoutbrush.runtime.bundle import Bundle
 from layoutbrush.runtime.engines.cores import available_cores
 from layoutbrush.runtime.engines.fallback import FallbackEngine
 from layoutbrush.runtime.engines.protocol import Array, Arrays, Engine, Runner
-from layoutbrush.runtime.errors import DamagedData, FailedPrecondition, InvalidArgument
+from layoutbrush.runtime.errors import DamagedData, FailedPrecondition, InvalidArgument, OutOfRange
 
 __all__ = ["PROVIDERS", "Array", "Arrays", "Engine", "Runner", "open_engine"]
 
@@ -27,12 +27,14 @@ def open_engine(bundle: Bundle, threads: int = 0, provider: str = "auto") -> Eng
     next one behind it should it fail later.
 
     Raises:
-        InvalidArgument: an unknown provider, or one that this machine lacks.
+        InvalidArgument: an unknown provider, or one that this machine lacks; a negative number of threads.
         TensorRTUnavailable: "tensorrt", where it can't run.
         DamagedBundle: a graph can't be loaded or isn't what the manifest says.
     """
     if provider not in PROVIDERS:
         raise InvalidArgument(f"The provider is one of {', '.join(PROVIDERS)}.", "provider")
+    if threads < 0:
+        raise OutOfRange("It is 0 or more.", "threads")
     # The kernels inside a graph have no argument for it; they read this each time they start.
     os.environ["LAYOUTBRUSH_NUM_THREADS"] = str(threads or available_cores())
     openers = _openers(bundle, threads)

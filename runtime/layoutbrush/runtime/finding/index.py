@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layoutbrush.runtime import private_cache
-from layoutbrush.runtime.errors import FailedPrecondition
+from layoutbrush.runtime.errors import FailedPrecondition, InvalidArgument
 from layoutbrush.runtime.finding.folder import Stamp
 from layoutbrush.runtime.finding.layouts import GRID, Shares
 from layoutbrush.runtime.geometry import Extent
 
-MAGIC = b"layoutbrush references 1\n"
+_KIND = b"layoutbrush references "
+MAGIC = _KIND + b"1\n"
 _LARGEST_RECORD = 4 << 20
 _HEAD = struct.Struct("<II")
 
@@ -76,6 +77,23 @@ def read_index(path: Path, features: bytes) -> list[Entry]:
     if data[: len(MAGIC)] != MAGIC or data[len(MAGIC) : len(MAGIC) + 32] != features:
         return []
     return list(_records(data, len(MAGIC) + 32))
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place where something lies that is no index: writing one would destroy it.
+
+    Raises:
+        InvalidArgument: says so.
+    """
+    if path.is_dir():
+        raise InvalidArgument(f"{path.name} is a folder; name a file.", "index")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_KIND))
+    except FileNotFoundError:
+        return
+    if head not in (b"", _KIND):
+        raise InvalidArgument(f"{path.name} is no index of photos, and is not written over.", "index")
 
 
 def write_index(path: Path, features: bytes, entries: Iterable[Entry]) -> None:
@@ -138,7 +156,7 @@ def _unpacked(payload: bytes) -> Entry | None:
         stamp = Stamp(int(about["size"]), int(about["changed"]))
         described = _described(about, payload[4 + size :]) if "extent" in about else None
         return Entry(str(about["name"]), stamp, str(about["digest"]), described, str(about["why"]))
-    except (ValueError, KeyError, TypeError, struct.error):
+    except (ValueError, KeyError, TypeError, OverflowError, struct.error):
         return None
 
 
