@@ -275,6 +275,18 @@ def test_bad_sources_name_their_field(name: str) -> None:
     assert getattr(refused.value, "field", "") == field
 
 
+def test_a_label_that_is_not_there_is_said_by_its_name() -> None:
+    chosen = editor()
+    for source, said in (
+        (Source(9, reference="r"), "The edited label map has no pixel of label 9 (pedestrian)"),
+        (Source(SKY, reference="r"), 'The reference "r" has no pixel of label 0 (sky) to draw from'),
+    ):
+        request = EditRequest(layout(), sources=(source,), references={"r": reference(chosen)})
+        with pytest.raises(InvalidArgument) as refused:
+            edited(chosen, request, layout())
+        assert said in refused.value.message
+
+
 def test_cancelled_between_parts() -> None:
     chosen = editor()
     other = chosen.open(photo(layout(), 40), layout())

@@ -97,7 +97,7 @@ def test_several_references(tmp_path: Path, server: list[str]) -> None:
         (["--take", "grass:2"], "--take: 'grass:2' asks for reference 2, there is one"),
         (["--take", "grass:one"], "LABEL:REF"),
         (["--take", "sky"], "--reference: The reference"),
-        (["--take", "car:1:water"], "--take: The edited label map has no pixel of label 8"),
+        (["--take", "car:1:water"], "--take: The edited label map has no pixel of label 8 (car)"),
         (["--place", "1,2,3"], "--place: '1,2,3' isn't X,Y,WIDTH,HEIGHT"),
         (["--place", "0,0,1,1"], "--place: A reference lies at"),
     ],
