@@ -76,11 +76,11 @@ def test_a_run_ends_inside_its_graph_and_the_next_one_is_as_if_nothing_had_been(
         except BaseException as error:  # noqa: BLE001  # told to the main thread
             found.append(error)
 
-    first = threading.Thread(target=work)
+    first = threading.Thread(target=work, daemon=True)  # endless where this fails
     first.start()
-    asked_for.wait(60)
+    assert asked_for.wait(60)
     second: list[Arrays] = []
-    waiting = threading.Thread(target=lambda: second.append(engine.run("once", {"x": x})))
+    waiting = threading.Thread(target=lambda: second.append(engine.run("once", {"x": x})), daemon=True)
     waiting.start()
     stop.set()
     first.join(60)
@@ -99,18 +99,23 @@ def test_a_run_that_waits_for_its_turn_gives_up_too(tmp_path: Path) -> None:
         asked_for.set()
         return stop.is_set()
 
-    def endless() -> None:
-        with pytest.raises(Cancelled):
-            Interruptible(engine, cancelled).run("endless", {"x": x})
+    ended: list[bool] = []
 
-    holder = threading.Thread(target=endless)
+    def endless() -> None:
+        try:
+            Interruptible(engine, cancelled).run("endless", {"x": x})
+        except Cancelled:
+            ended.append(stop.is_set())
+
+    holder = threading.Thread(target=endless, daemon=True)  # endless where this fails
     holder.start()
-    asked_for.wait(60)
+    assert asked_for.wait(60)
     with pytest.raises(Cancelled):
         Interruptible(engine, lambda: True).run("once", {"x": x})
-    assert holder.is_alive()
+    assert not ended
     stop.set()
     holder.join(60)
+    assert ended == [True]
 
 
 class Listening(StandInEngine):
@@ -154,7 +159,7 @@ def test_the_edit_after_a_superseded_one_runs_its_own_graphs_and_no_other(held: 
         except Cancelled as error:
             raised.append(error)
 
-    thread = threading.Thread(target=older)
+    thread = threading.Thread(target=older, daemon=True)
     thread.start()
     assert engine.begun.wait(60)
     superseded.set()
