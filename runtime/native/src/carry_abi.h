@@ -1,4 +1,4 @@
-// The C interface of the routines that carry a correspondence to a photo's full size (library_carry.py mirrors these
+// The C interface of the routines that carry a correspondence to a photo's full size (ops/carrying.py mirrors these
 // structs field by field). The NumPy code beside each caller is the reference; both agree bit for bit.
 #pragma once
 #include <cstdint>

@@ -60,7 +60,7 @@ int64_t rounded(int64_t value, int64_t by) {
 
 struct Rows {
   const LbBand& b;
-  Changes& changes;
+  Changes* changes;  // null where only the pixels are wanted
 
   int64_t at(int64_t y, int64_t x) const { return y * b.width + x; }
 
@@ -140,7 +140,7 @@ struct Rows {
   void sweep(int64_t y, int parity) const {
     for (int64_t x = 1 + ((y + 1 + parity) & 1); x < b.width - 1; x += 2) {
       const int64_t p = at(y, x);
-      if (b.state[p] != 1 || !changes.near(y, x)) continue;
+      if (b.state[p] != 1 || !changes->near(y, x)) continue;
       int32_t now = b.choice[p];
       int64_t cost = -1;
       for (const auto& way : kDirections) {
@@ -150,7 +150,7 @@ struct Rows {
         const int64_t instead = energy(y, x, other);
         if (instead < cost) now = other, cost = instead;
       }
-      if (now != b.choice[p]) b.choice[p] = now, changes.mark(y, x);
+      if (now != b.choice[p]) b.choice[p] = now, changes->mark(y, x);
     }
   }
 
@@ -165,7 +165,7 @@ struct Rows {
     const int64_t down = upright ? 0 : step, right = upright ? step : 0;
     const int64_t on = upright ? 1 : 0, across = upright ? 0 : 1;  // one pixel along the strip: rows, columns
     const int64_t top = upright ? low : line, left = upright ? line : low;
-    if (!changes.near(top, left)) return;
+    if (!changes->near(top, left)) return;
     bool any = false;
     for (int64_t i = 0, y = top, x = left; i < high - low; ++i, y += on, x += across) {
       next[i] = b.state[at(y, x)] == 1 ? taken_over(y, x, down, right) : -1;
@@ -192,7 +192,7 @@ struct Rows {
     if (change >= 0) return;
     for (int64_t i = 0, y = top, x = left; i < high - low; ++i, y += on, x += across)
       if (next[i] >= 0) b.choice[at(y, x)] = next[i];
-    changes.mark(top, left);
+    changes->mark(top, left);
   }
 
   // The tint of the four cells around a pixel, of those whose offset it follows; at a seam a share of what the neighbours
@@ -257,7 +257,7 @@ void check(const LbBand& b) {
 void settle(const LbBand& b) {
   check(b);
   Changes changes(b);
-  const Rows rows{b, changes};
+  const Rows rows{b, &changes};
   const int threads = resolve_threads(b.threads);
   parallel_for(b.height - 1, threads, [&](int64_t row) {
     for (int64_t y = row + 1, x = 0; x < b.width; ++x) {
@@ -298,8 +298,7 @@ void settle(const LbBand& b) {
 
 void paint(const LbBand& b) {
   check(b);
-  Changes none(b);
-  const Rows rows{b, none};
+  const Rows rows{b, nullptr};
   parallel_for(b.height - 2, resolve_threads(b.threads), [&](int64_t row) {
     for (int64_t x = 1; x < b.width - 1; ++x) rows.pixel(row + 1, x);
   });
