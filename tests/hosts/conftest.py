@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 WEB = Path(__file__).resolve().parents[2] / "plugin_bridge" / "web"
-TOOL_SECONDS = 240
+TOOL_SECONDS = 600
 
 
 def run_tool(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:

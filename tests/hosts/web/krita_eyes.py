@@ -13,7 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 HERE = Path(__file__).resolve().parent
-KRITA_SECONDS = 120
+KRITA_SECONDS = 600
+"""Krita sets up its home on its first start: ten seconds of work, and minutes where others are at work as well."""
+patient = pytest.mark.timeout(KRITA_SECONDS + 300)
+"""For tests that ask it."""
 
 
 @dataclass(frozen=True)

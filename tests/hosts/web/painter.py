@@ -16,8 +16,8 @@ from PIL import Image
 
 from layoutbrush.plugin_bridge import Client, Picture, Reference, Source
 
-SECONDS = 60
-PATIENCE = 100
+SECONDS = 120
+PATIENCE = 600
 """Looks at the window, a tenth of a second apart."""
 # Bytes cross into Python as base64, in pieces that a call's arguments can hold.
 _BYTES = """
@@ -67,6 +67,9 @@ class Painter:
         self._shots = 0
         self.page.goto(url)
         self.until("!state.opening")
+        self._set_up()
+
+    def _set_up(self) -> None:
         # What the page sets up after its first frame is there after the next ones.
         self.rested()
         self.rested()
@@ -96,6 +99,7 @@ class Painter:
         """Drop a file on the page and wait until it is open."""
         self.let_go(file)
         self.until("project && !state.opening")
+        self._set_up()
 
     def let_go(self, file: Path, share: float = 0.0) -> None:
         """Drop a file on the page, at a share of its width, and wait for nothing."""

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from ..conftest import WebServer
 from .conftest import GatedServer, Launch
-from .krita_eyes import has_krita, in_krita
+from .krita_eyes import has_krita, in_krita, patient
 from .painter import Painter, Result, made_by_server, shown
 
 Visit = Callable[..., Painter]
@@ -24,6 +24,7 @@ def _paint_water(painter: Painter) -> None:
     painter.stroke((120, 90), (160, 100), (190, 120))
 
 
+@patient
 def test_from_drop_to_export(painter: Visit, web_server: WebServer, photo: Path, tmp_path: Path) -> None:
     """Drop, paint, see the result to the last bit, undo, redo, export."""
     one = painter(web_server.url)
@@ -132,7 +133,7 @@ def test_preview_then_cancel_then_result(painter: Visit, gated_server: GatedServ
 
 def deadline_poll(one: Painter, condition: Callable[[], bool]) -> None:
     """Wait for something outside of the page."""
-    for _ in range(600):
+    for _ in range(2400):
         if condition():
             return
         one.page.wait_for_timeout(50)
@@ -267,8 +268,10 @@ def test_pen_and_touch(painter: Visit, web_server: WebServer, photo: Path) -> No
     wire = one.context.new_cdp_session(one.page)
     touched = [_pen(one, wire, force, y) for force, y in ((0.2, 100), (1.0, 130))]
     assert 0 < touched[0] < touched[1]
-    before = one.plane("edited")
+    before, steps = one.plane("edited"), one.state()["steps"]
     _fingers(wire, [[one.at(60, 60)], [one.at(80, 60)], [one.at(95, 62)]])
+    # The browser may answer for a finger before the page has heard of it.
+    one.until(f"state.steps > {steps}")
     one.settled()
     after = one.plane("edited")
     assert (after != before).any()
@@ -283,12 +286,13 @@ def test_pen_and_touch(painter: Visit, web_server: WebServer, photo: Path) -> No
 
 def _pen(one: Painter, wire: Any, force: float, y: int) -> int:
     """A stroke of a pen; returns how many pixels it changed."""
-    before = one.plane("edited")
+    before, steps = one.plane("edited"), one.state()["steps"]
     points = [one.at(x, y) for x in (120, 130, 140)]
     for index, (x, y_) in enumerate(points):
         kind = "mousePressed" if index == 0 else "mouseMoved"
         _tip(wire, kind, x, y_, buttons=1, force=force)
     _tip(wire, "mouseReleased", *points[-1])
+    one.until(f"state.steps > {steps}")
     one.settled()
     return int((one.plane("edited") != before).sum())
 

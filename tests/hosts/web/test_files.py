@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from ..conftest import run_tool
-from .krita_eyes import in_krita
+from .krita_eyes import in_krita, patient
 
 KINDS = ("opaque", "clear")
 
@@ -162,6 +162,7 @@ def test_ora_in_pyora(exchange: Path) -> None:
         assert (layer.name, tuple(layer.offsets)) == (expected.name, (expected.x, expected.y))
 
 
+@patient
 def test_krita_reads_both(exchange: Path, tmp_path: Path) -> None:
     files = [exchange / kind / f"project.{ending}" for kind in KINDS for ending in ("psd", "ora")]
     for file, seen in zip(files, in_krita(files, tmp_path), strict=True):

@@ -10,6 +10,9 @@ from layoutbrush.plugin_bridge.conformance.plugin_checks import SCENARIOS, Scena
 
 from ..conftest import WEB, run_tool
 
+SECONDS = 120.0
+"""Until the driver is ended; it ends by itself, also where the server never answers."""
+
 
 @pytest.fixture(scope="module")
 def driver(node_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,5 +30,5 @@ def driver(node_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("way", ["stream", "poll"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_promise(driver: Path, scenario: Scenario, way: str) -> None:
-    (verdict,) = hold_plugin(f"node {driver} {{url}} {way}", [scenario])
+    (verdict,) = hold_plugin(f"node {driver} {{url}} {way}", [scenario], seconds=SECONDS, slow_seconds=SECONDS)
     assert verdict.outcome == "passed", verdict.remark

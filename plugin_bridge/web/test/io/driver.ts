@@ -14,7 +14,8 @@ const script = process.env["LAYOUTBRUSH_SCRIPT"] ?? "";
 const [width, height] = [1411, 1103];
 
 async function edit(): Promise<void> {
-  const backend = connectBackend({ address, poll: way === "poll" });
+  // Whether streams come through is asked elsewhere: here a machine that is busy must not turn one into polls.
+  const backend = connectBackend({ address, poll: way === "poll", streamPatience: 60_000 });
   const info = await backend.check();
   const refusal = sendingRefusal({ width, height }, info);
   if (refusal) throw new Error(refusal);
@@ -26,10 +27,11 @@ async function edit(): Promise<void> {
   const edited = ids.slice();
   for (let y = 500; y < 600; y++) edited.fill(after!.id, y * width + 700, y * width + 803);
   const cancel = new AbortController();
-  if (script === "cancel") setTimeout(() => cancel.abort(new Error("Cancelled.")), 500);
+  // Once the server is at work.
+  const onEvent = () => script === "cancel" && cancel.abort(new Error("Cancelled."));
   try {
     const request = { edited: { width, height, ids: edited }, changed: null, exclude: null, seed: 5, previews: ["warped"] as const };
-    const result = await document.render(request, { signal: cancel.signal });
+    const result = await document.render(request, { signal: cancel.signal, onEvent });
     if (result.pixels.length !== result.mask.length * 4) throw new Error("The result has another size than its mask.");
   } finally {
     await document.close();
