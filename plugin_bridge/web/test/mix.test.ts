@@ -1,7 +1,7 @@
 /** What a layout draws from: labels, regions, placements; and that undo brings all of it back. */
 
 import { describe, expect, it } from "vitest";
-import { drawingOf, drawingOfRegion, drawn, isRegion, labelsIn, mirrored, NO_MIX, placeOf, sourcesOf, uses, withoutDrawing, withoutPlacement, withoutReference, type Mix } from "../src/model/mix";
+import { drawingOf, drawingOfRegion, drawn, isRegion, labelsIn, mirrored, placeOf, sourcesOf, uses, withoutDrawing, withoutPlacement, withoutReference, type Mix } from "../src/model/mix";
 import type { Mask } from "../src/model/selection";
 import { UNKNOWN, type LabelMap, type Placement, type Reference } from "../src/model/types";
 import { blobs, document as openDocument, photo } from "./helpers";
@@ -14,6 +14,7 @@ function region(x: number, y: number, width: number, height: number): Mask {
   return { bounds: { x, y, width, height }, data: new Uint8Array(width * height).fill(1) };
 }
 
+const NO_MIX: Mix = { references: [], placements: [], drawings: [] };
 const mix = (change: Partial<Mix> = {}): Mix => ({ ...NO_MIX, references: [reference("a"), reference("b")], ...change });
 
 describe("what labels and regions draw from", () => {

@@ -7,7 +7,7 @@ import { contours } from "../src/tools/contour";
 import { nearestFeature } from "../src/tools/distance";
 import * as edits from "../src/tools/edits";
 import { commonestLabel, connectedRegion, labelRegion } from "../src/tools/flood";
-import { dilated, eroded, growPatch, shrinkPatch } from "../src/tools/morph";
+import { growPatch, shrinkPatch } from "../src/tools/morph";
 import { polygonMask } from "../src/tools/polygon";
 import { Stroke } from "../src/tools/stroke";
 import { dragged, lifted, stretched } from "../src/tools/transform";
@@ -102,7 +102,7 @@ describe("growing and shrinking", () => {
       const map = blobs(EXTENT.width, EXTENT.height, seed, 3, 4);
       const mask = labelRegion(map, 1);
       for (const radius of [1, 1.5, 2, 3, 4.3]) {
-        const [large, small] = [dilated(mask, radius, EXTENT), eroded(mask, radius, EXTENT)];
+        const [large, small] = [growPatch(map, mask, radius).after, shrinkPatch(map, mask, radius).after];
         const near = (x: number, y: number, inside: boolean) => {
           let found = false;
           each(EXTENT, (u, v) => {
@@ -121,9 +121,10 @@ describe("growing and shrinking", () => {
   it("hand on the labels of the nearest pixels", () => {
     const map = blobs(EXTENT.width, EXTENT.height, 3, 4, 4);
     const mask = labelRegion(map, 1);
-    const gain = growPatch(map, mask, 3);
+    const { patch: gain, after } = growPatch(map, mask, 3);
     for (let i = 0; i < gain.data.length; i++) if (gain.data[i]) expect(gain.ids[i]).toBe(1);
-    const loss = shrinkPatch(map, mask, 1);
+    each(EXTENT, (x, y) => expect(maskAt(gain, x, y)).toBe(maskAt(after, x, y) && !maskAt(mask, x, y)));
+    const { patch: loss } = shrinkPatch(map, mask, 1);
     let lost = 0;
     for (let i = 0; i < loss.data.length; i++) {
       if (!loss.data[i]) continue;

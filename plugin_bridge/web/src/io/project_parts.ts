@@ -8,8 +8,6 @@ import { expect, ProjectError, type Shape } from "./project_check";
 /** Raised with every change that older editors can't read. */
 export const VERSION = 1;
 
-export type PartKind = "picture" | "plane" | "bytes" | "file";
-
 /** Something too large for JSON. `bytes` are carried as they are, a `file` with its type. */
 export type Part =
   | { readonly kind: "picture"; readonly width: number; readonly height: number; readonly pixels: Uint8ClampedArray }

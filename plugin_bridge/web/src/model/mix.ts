@@ -12,8 +12,6 @@ export interface Mix {
   readonly drawings: readonly Drawing[];
 }
 
-export const NO_MIX: Mix = { references: [], placements: [], drawings: [] };
-
 /** One source as a render is asked for it. */
 export interface Source {
   readonly target: number | Mask;

@@ -5,7 +5,7 @@ import { isEmpty } from "../model/geometry";
 import { maskAt, type Mask } from "../model/selection";
 import type { LabelMap } from "../model/types";
 import { commonestLabel } from "./flood";
-import { dilated, eroded, fillPatch, growPatch, shrinkPatch, type Patch } from "./morph";
+import { fillPatch, growPatch, shrinkPatch, type Patch, type Reshaped } from "./morph";
 
 /** The edited map as it is now (not a copy). */
 export function editedMap(document: Document): LabelMap {
@@ -40,6 +40,14 @@ export function mergeRegions(document: Document, mask: Mask): boolean {
   return label !== null && paintMask(document, mask, label, "Merge regions");
 }
 
+/** Calls with the place in the map of each masked pixel. */
+function eachMasked({ extent }: Document, { bounds, data }: Mask, what: (at: number) => void): void {
+  for (let row = 0, i = 0; row < bounds.height; row++) {
+    let at = (bounds.y + row) * extent.width + bounds.x;
+    for (let column = 0; column < bounds.width; column++, i++, at++) if (data[i]) what(at);
+  }
+}
+
 /**
  * Fills the mask with its neighbours' labels. What the photo shows there is thrown away: it is never copied from, so that
  * it doesn't come back elsewhere.
@@ -47,17 +55,13 @@ export function mergeRegions(document: Document, mask: Mask): boolean {
 export function removeRegion(document: Document, mask: Mask): boolean {
   if (isEmpty(mask.bounds)) return false;
   const edit = document.edit();
-  const { bounds, data } = mask;
-  edit.touch(bounds);
-  for (let row = 0, i = 0; row < bounds.height; row++) {
-    let at = (bounds.y + row) * document.extent.width + bounds.x;
-    for (let column = 0; column < bounds.width; column++, i++, at++) {
-      // Pixels that were painted already don't show what is being removed.
-      if (data[i] && document.edited[at] === document.original.ids[at]) document.exclude[at] = 1;
-    }
-  }
+  edit.touch(mask.bounds);
+  eachMasked(document, mask, (at) => {
+    // Pixels that were painted already don't show what is being removed.
+    if (document.edited[at] === document.original.ids[at]) document.exclude[at] = 1;
+  });
   putPatch(document, edit, fillPatch(editedMap(document), mask));
-  document.painted(bounds);
+  document.painted(mask.bounds);
   return edit.commit("Remove region");
 }
 
@@ -65,32 +69,28 @@ export function removeRegion(document: Document, mask: Mask): boolean {
 export function restoreRegion(document: Document, mask: Mask): boolean {
   if (isEmpty(mask.bounds)) return false;
   const edit = document.edit();
-  const { bounds, data } = mask;
-  edit.touch(bounds);
-  for (let row = 0, i = 0; row < bounds.height; row++) {
-    let at = (bounds.y + row) * document.extent.width + bounds.x;
-    for (let column = 0; column < bounds.width; column++, i++, at++) {
-      if (!data[i]) continue;
-      document.edited[at] = document.original.ids[at]!;
-      document.exclude[at] = 0;
-    }
-  }
-  document.painted(bounds);
+  edit.touch(mask.bounds);
+  eachMasked(document, mask, (at) => {
+    document.edited[at] = document.original.ids[at]!;
+    document.exclude[at] = 0;
+  });
+  document.painted(mask.bounds);
   return edit.commit("Restore region");
 }
 
 /** Grows the selected regions by `radius` pixels; what they gain takes their labels. The selection follows. */
 export function growRegion(document: Document, mask: Mask, radius: number): boolean {
-  const edit = document.edit();
-  putPatch(document, edit, growPatch(editedMap(document), mask, radius));
-  document.selection.set(dilated(mask, radius, document.extent));
-  return edit.commit("Grow region");
+  return reshape(document, growPatch(editedMap(document), mask, radius), "Grow region");
 }
 
 /** Shrinks the selected regions; what they lose takes the neighbours' labels. The selection follows. */
 export function shrinkRegion(document: Document, mask: Mask, radius: number): boolean {
+  return reshape(document, shrinkPatch(editedMap(document), mask, radius), "Shrink region");
+}
+
+function reshape(document: Document, { after, patch }: Reshaped, name: string): boolean {
   const edit = document.edit();
-  putPatch(document, edit, shrinkPatch(editedMap(document), mask, radius));
-  document.selection.set(eroded(mask, radius, document.extent));
-  return edit.commit("Shrink region");
+  putPatch(document, edit, patch);
+  document.selection.set(after);
+  return edit.commit(name);
 }

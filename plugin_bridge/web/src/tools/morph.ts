@@ -1,72 +1,73 @@
 /** Regions grown, shrunk and removed, and the labels that the pixels get which change hands. */
 
-import { grown, intersect, isEmpty, whole, type Extent, type Rect } from "../model/geometry";
+import { grown, intersect, isEmpty, whole, type Rect } from "../model/geometry";
 import { cropped, NOTHING, trimmed, type Mask } from "../model/selection";
 import type { LabelMap } from "../model/types";
 import { nearestFeature } from "./distance";
-
-/** Pixels within `radius` (Euclidean, between centres) of the mask, the mask's own included. */
-export function dilated(mask: Mask, radius: number, extent: Extent): Mask {
-  if (isEmpty(mask.bounds)) return NOTHING;
-  const bounds = intersect(grown(mask.bounds, Math.ceil(radius)), whole(extent));
-  const { data } = cropped(mask, bounds);
-  const { squared } = nearestFeature(data, bounds);
-  const out = new Uint8Array(data.length);
-  for (let i = 0; i < out.length; i++) out[i] = squared[i]! <= radius * radius ? 1 : 0;
-  return trimmed({ bounds, data: out });
-}
-
-/** Pixels of the mask farther than `radius` from every pixel of the photo outside it; the photo's edge is no outside. */
-export function eroded(mask: Mask, radius: number, extent: Extent): Mask {
-  if (isEmpty(mask.bounds)) return NOTHING;
-  const bounds = intersect(grown(mask.bounds, 1), whole(extent));
-  const { data } = cropped(mask, bounds);
-  const { squared } = nearestFeature(inverted(data), bounds);
-  const out = new Uint8Array(data.length);
-  for (let i = 0; i < out.length; i++) out[i] = squared[i]! > radius * radius ? 1 : 0;
-  return trimmed({ bounds, data: out });
-}
-
-export function inverted(data: Uint8Array): Uint8Array {
-  return data.map((value) => (value ? 0 : 1));
-}
 
 /** Part of a label map: bounds.width x bounds.height ids, and which of them count. */
 export interface Patch extends Mask {
   readonly ids: Uint8Array;
 }
 
-/** A region's label on every pixel that it gains by growing: that of its nearest own pixel. Nothing: it can't grow. */
-export function growPatch(map: LabelMap, mask: Mask, radius: number): Patch {
-  const after = dilated(mask, radius, map);
-  const { bounds } = after;
-  if (isEmpty(bounds)) return { ...NOTHING, ids: new Uint8Array(0) };
-  const own = cropped(mask, bounds).data;
-  const data = new Uint8Array(own.length);
-  for (let i = 0; i < data.length; i++) data[i] = after.data[i] && !own[i] ? 1 : 0;
-  return { bounds, data, ids: nearestIds(map, bounds, own) };
+/** A region that became larger or smaller, and what that does to the map. */
+export interface Reshaped {
+  readonly after: Mask;
+  readonly patch: Patch;
 }
 
-/** The neighbours' labels on every pixel of `lost`: that of the nearest pixel outside `from` (which holds `lost`). */
-export function fillPatch(map: LabelMap, lost: Mask, from: Mask = lost): Patch {
-  const bounds = intersect(grown(from.bounds, 1), whole(map));
-  if (isEmpty(bounds) || isEmpty(lost.bounds)) return { ...NOTHING, ids: new Uint8Array(0) };
-  const outside = inverted(cropped(from, bounds).data);
-  return { bounds, data: cropped(lost, bounds).data, ids: nearestIds(map, bounds, outside) };
+const NO_PATCH: Patch = { ...NOTHING, ids: new Uint8Array(0) };
+
+/**
+ * The region with the pixels within `radius` (Euclidean, between centres); its label on every pixel that it gains: that of its
+ * nearest own pixel.
+ */
+export function growPatch(map: LabelMap, mask: Mask, radius: number): Reshaped {
+  if (isEmpty(mask.bounds)) return { after: NOTHING, patch: NO_PATCH };
+  const bounds = intersect(grown(mask.bounds, Math.ceil(radius)), whole(map));
+  const { data: own } = cropped(mask, bounds);
+  const { squared, index } = nearestFeature(own, bounds);
+  const after = new Uint8Array(own.length);
+  const gained = new Uint8Array(own.length);
+  for (let i = 0; i < own.length; i++) {
+    after[i] = squared[i]! <= radius * radius ? 1 : 0;
+    gained[i] = after[i] && !own[i] ? 1 : 0;
+  }
+  return { after: trimmed({ bounds, data: after }), patch: { bounds, data: gained, ids: idsAt(map, bounds, index) } };
 }
 
-/** What a region loses by shrinking, with the neighbours' labels on it. */
-export function shrinkPatch(map: LabelMap, mask: Mask, radius: number): Patch {
-  const after = eroded(mask, radius, map);
-  const kept = cropped(after, mask.bounds).data;
-  const data = new Uint8Array(kept.length);
-  for (let i = 0; i < data.length; i++) data[i] = mask.data[i] && !kept[i] ? 1 : 0;
-  return fillPatch(map, { bounds: mask.bounds, data }, mask);
+/**
+ * The region's pixels farther than `radius` from every pixel of the photo outside it (the photo's edge is no outside); on those
+ * that it loses the neighbours' labels: that of the nearest pixel outside.
+ */
+export function shrinkPatch(map: LabelMap, mask: Mask, radius: number): Reshaped {
+  if (isEmpty(mask.bounds)) return { after: NOTHING, patch: NO_PATCH };
+  const bounds = intersect(grown(mask.bounds, 1), whole(map));
+  const outside = inverted(cropped(mask, bounds).data);
+  const { squared, index } = nearestFeature(outside, bounds);
+  const after = new Uint8Array(outside.length);
+  const lost = new Uint8Array(outside.length);
+  for (let i = 0; i < outside.length; i++) {
+    after[i] = squared[i]! > radius * radius ? 1 : 0;
+    lost[i] = after[i] || outside[i] ? 0 : 1;
+  }
+  return { after: trimmed({ bounds, data: after }), patch: { bounds, data: lost, ids: idsAt(map, bounds, index) } };
 }
 
-/** For each pixel of `bounds` the id of the nearest one where `feature` is not 0; its own where there is none. */
-function nearestIds(map: LabelMap, bounds: Rect, feature: Uint8Array): Uint8Array {
-  const { index } = nearestFeature(feature, bounds);
+function inverted(data: Uint8Array): Uint8Array {
+  return data.map((value) => (value ? 0 : 1));
+}
+
+/** The neighbours' labels on every pixel of a region: that of the nearest pixel outside. */
+export function fillPatch(map: LabelMap, lost: Mask): Patch {
+  if (isEmpty(lost.bounds)) return NO_PATCH;
+  const bounds = intersect(grown(lost.bounds, 1), whole(map));
+  const { data } = cropped(lost, bounds);
+  return { bounds, data, ids: idsAt(map, bounds, nearestFeature(inverted(data), bounds).index) };
+}
+
+/** The ids at these places of `bounds`; a pixel's own where there is none. */
+function idsAt(map: LabelMap, bounds: Rect, index: Int32Array): Uint8Array {
   const ids = new Uint8Array(index.length);
   for (let i = 0; i < ids.length; i++) {
     const at = index[i]! < 0 ? i : index[i]!;

@@ -35,8 +35,3 @@ function crossings(corners: readonly Point[], y: number): number[] {
   }
   return cuts.sort((p, q) => p - q);
 }
-
-/** A rectangle's mask, cut to the photo. */
-export function boxMask(a: Point, b: Point, extent: Extent): Mask {
-  return polygonMask([a, { x: b.x, y: a.y }, b, { x: a.x, y: b.y }], extent);
-}
