@@ -98,6 +98,42 @@ describe("live rendering", () => {
     expect(live.preview.value).toBeNull();
   });
 
+  it("previews what a stroke painted meanwhile, though the pen rests", async () => {
+    const edit = document.edit();
+    const rect = { x: 3, y: 2, width: 5, height: 1 };
+    edit.touch(rect);
+    for (let x = 3; x < 8; x++) {
+      document.edited[40 + x] = 4;
+      live.stroke();
+    }
+    document.painted(rect);
+    await settle();
+    expect(backend.calls).toHaveLength(1);
+    const [first] = backend.calls;
+    first!.options.onEvent!({ type: "preview", kind: "warped", picture: picture(1) });
+    await vi.advanceTimersByTimeAsync(200);
+    await settle();
+    // The first was given up; its end doesn't make room for a third.
+    expect(first!.options.signal!.aborted).toBe(true);
+    expect(backend.calls).toHaveLength(2);
+    live.stroke();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(backend.calls).toHaveLength(2);
+    // Nothing was painted since: the last one is let go on to its result.
+    backend.last.options.onEvent!({ type: "preview", kind: "warped", picture: picture(2) });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(backend.calls).toHaveLength(3);
+    backend.last.options.onEvent!({ type: "preview", kind: "warped", picture: picture(3) });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(backend.calls).toHaveLength(3);
+    expect(backend.last.options.signal!.aborted).toBe(false);
+    edit.commit("Brush");
+    await settle();
+    expect(backend.calls).toHaveLength(4);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(backend.calls).toHaveLength(4);
+  });
+
   it("cancels: the map stays, no layer comes", async () => {
     paint(document, 3);
     await settle();

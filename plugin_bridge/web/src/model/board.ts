@@ -1,12 +1,12 @@
 /** The board of boxes, and the drafts that the server makes of it: the newest boxes win. */
 
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from "@preact/signals";
-import { BackendError, type Draft, type RunEvent } from "../io/backend";
+import type { Draft } from "../io/backend";
 import { boxesFile, boxesFrom, MOST_BOXES, newLook, type Box, type Boxes, type Place } from "./boxes";
+import { Errand, heard, type Activity } from "./errand";
 import type { Extent } from "./geometry";
 import { History } from "./history";
 import { newId } from "./layers";
-import type { Activity } from "./live";
 import type { Server } from "./server";
 import { settings } from "./settings";
 
@@ -26,6 +26,7 @@ export interface BoxEdit {
 const STORE = "layoutbrush.boxes";
 /** Milliseconds after a change until drafts are asked for again. */
 const PAUSE = 120;
+const DRAFTING = "Drafting";
 const SQUARE: Extent = { width: 512, height: 512 };
 export const LARGEST_SEED = 2147483647;
 export const COUNTS = ["4", "8", "16"] as const;
@@ -61,13 +62,12 @@ export class Board {
   /** By their index; those of older boxes stay until newer ones come. */
   readonly drafts: Signal<readonly Drafted[]> = signal([]);
   readonly picked: Signal<number | null> = signal(null);
-  readonly activity: Signal<Activity | null> = signal(null);
   /** True where the drafts show other boxes than the board. */
   readonly outdated: ReadonlySignal<boolean>;
   private readonly shown = signal("");
   private readonly walked = new Map<string, Walked>();
   private asked = "";
-  private running: AbortController | null = null;
+  private readonly errand: Errand;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private stops: (() => void)[] = [];
 
@@ -75,8 +75,13 @@ export class Board {
     private readonly server: Server,
     private readonly fail: (error: unknown) => void,
   ) {
+    this.errand = new Errand(server, fail);
     this.outdated = computed(() => this.shown.value !== this.key);
     this.restore();
+  }
+
+  get activity(): Signal<Activity | null> {
+    return this.errand.activity;
   }
 
   private get key(): string {
@@ -201,8 +206,6 @@ export class Board {
       });
       return;
     }
-    const running = new AbortController();
-    this.running = running;
     const [seed, count, { width, height }] = [this.seed.peek(), Number(this.count.peek()), this.extent.peek()];
     const { key: asked, way } = this;
     const before = this.before(asked);
@@ -210,30 +213,15 @@ export class Board {
     this.activity.value = { stage: "drafts", done: null };
     const messages = (layout: Boxes) => layout.map((box) => wired(box, { width, height }));
     const request = { extent: { width, height }, boxes: messages(boxes), before: before.map(messages), count, seed };
-    const onDraft = (draft: Draft) => {
-      if (this.running === running) this.arrived({ ...draft, boxes, seed }, count);
-    };
-    try {
-      await this.server.backend.drafts(request, onDraft, { signal: running.signal, onEvent: (event) => this.heard(running, event) });
-      if (this.running !== running) return;
+    await this.errand.run(DRAFTING, async ({ signal, show }) => {
+      const onDraft = (draft: Draft) => {
+        if (!signal.aborted) this.arrived({ ...draft, boxes, seed }, count);
+      };
+      await this.server.backend.drafts(request, onDraft, { signal, onEvent: (event) => show(heard(event, () => DRAFTING)) });
+      signal.throwIfAborted();
       this.walked.set(asked, { boxes, before, way });
       this.shown.value = asked;
-    } catch (error) {
-      if (!running.signal.aborted) this.refused(error);
-    } finally {
-      if (this.running === running) {
-        this.running = null;
-        this.activity.value = null;
-      }
-    }
-  }
-
-  private heard(running: AbortController, event: RunEvent): void {
-    if (this.running !== running) return;
-    if (event.type === "progress") this.activity.value = { stage: "drafts", done: event.done };
-    else if (event.type === "queued" && event.position > 0) {
-      this.activity.value = { stage: `Waiting, place ${event.position} in the queue`, done: null };
-    }
+    });
   }
 
   private arrived(draft: Drafted, count: number): void {
@@ -244,18 +232,11 @@ export class Board {
     });
   }
 
-  private refused(error: unknown): void {
-    if (error instanceof BackendError && (error.kind === "offline" || error.kind === "denied")) this.server.lose(error);
-    this.fail(error);
-  }
-
   /** Gives up what is under way; the drafts that came stay. */
   cancel(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.running?.abort();
-    this.running = null;
-    this.activity.value = null;
+    this.errand.cancel();
   }
 
   /** As a file that `layoutbrush draft` reads. */

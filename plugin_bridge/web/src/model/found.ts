@@ -1,8 +1,8 @@
 /** Photos of the server's folder that are like a layout or a draft. */
 
 import { batch, signal, type Signal } from "@preact/signals";
-import { BackendError, type Found, type Query, type RunEvent } from "../io/backend";
-import type { Activity } from "./live";
+import type { Found, Query } from "../io/backend";
+import { Errand, heard, type Activity } from "./errand";
 import type { Server } from "./server";
 import type { LabelMap, Photo } from "./types";
 
@@ -15,86 +15,55 @@ export class Finder {
   readonly photos: Signal<readonly Found[] | null> = signal(null);
   /** Photos that the server has not looked at yet. */
   readonly pending = signal(0);
-  readonly activity: Signal<Activity | null> = signal(null);
   /** What was looked for, for people: "this layout". */
   readonly about = signal("");
   /** The layout that was looked for; null where it was a picture alone. */
   readonly layout: Signal<LabelMap | null> = signal(null);
-  private running: AbortController | null = null;
+  private readonly errand: Errand;
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
     private readonly server: Server,
-    private readonly fail: (error: unknown) => void,
-  ) {}
+    fail: (error: unknown) => void,
+  ) {
+    this.errand = new Errand(server, fail);
+  }
+
+  get activity(): Signal<Activity | null> {
+    return this.errand.activity;
+  }
 
   /** Looks for photos like the query; while the server still looks through its folder it is asked again now and then. */
   async find(query: Query, about: string): Promise<void> {
-    const running = this.start("Looking for photos");
+    this.cancel();
     batch(() => {
       this.about.value = about;
       this.layout.value = query.labels;
     });
-    try {
-      const { photos, pending } = await this.server.backend.find(query, COUNT, { signal: running.signal });
-      if (this.running !== running) return;
+    await this.errand.run("Looking for photos", async ({ signal }) => {
+      const { photos, pending } = await this.server.backend.find(query, COUNT, { signal });
+      signal.throwIfAborted();
       batch(() => {
         this.photos.value = photos;
         this.pending.value = pending;
       });
       if (pending) this.timer = setTimeout(() => void this.find(query, about), AGAIN);
-    } catch (error) {
-      this.refused(running, error);
-    } finally {
-      this.ended(running);
-    }
+    });
   }
 
   /** Fetches one of them; null where that failed or was given up: the user has been told why. */
-  async fetch(name: string): Promise<{ readonly photo: Photo; readonly labels: LabelMap | null } | null> {
-    const running = this.start(`Fetching ${name}`);
-    const onEvent = (event: RunEvent) => {
-      if (this.running === running && event.type === "progress") {
-        this.activity.value = { stage: `Fetching ${name}`, done: event.done };
-      }
-    };
-    try {
-      const found = await this.server.backend.fetchFound(name, { signal: running.signal, onEvent });
-      return this.running === running ? found : null;
-    } catch (error) {
-      this.refused(running, error);
-      return null;
-    } finally {
-      this.ended(running);
-    }
-  }
-
-  private start(stage: string): AbortController {
+  fetch(name: string): Promise<{ readonly photo: Photo; readonly labels: LabelMap | null } | null> {
     this.cancel();
-    const running = new AbortController();
-    this.running = running;
-    this.activity.value = { stage, done: null };
-    return running;
-  }
-
-  private ended(running: AbortController): void {
-    if (this.running !== running) return;
-    this.running = null;
-    this.activity.value = null;
-  }
-
-  private refused(running: AbortController, error: unknown): void {
-    if (running.signal.aborted) return;
-    if (error instanceof BackendError && (error.kind === "offline" || error.kind === "denied")) this.server.lose(error);
-    this.fail(error);
+    const stage = `Fetching ${name}`;
+    return this.errand.run(stage, ({ signal, show }) =>
+      this.server.backend.fetchFound(name, { signal, onEvent: (event) => show(heard(event, () => stage)) }),
+    );
   }
 
   cancel(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.running?.abort();
-    this.running = null;
-    this.activity.value = null;
+    this.errand.cancel();
   }
 
   /** Closes the strip. */

@@ -3,20 +3,14 @@
 import { effect, signal, type Signal } from "@preact/signals";
 import { BackendError, type BackendDocument, type RunEvent } from "../io/backend";
 import type { Document } from "./document";
+import { heard, type Activity } from "./errand";
 import { union, EMPTY, type Rect } from "./geometry";
-import { layerOf, nextName, withLive } from "./layers";
+import { layerOf, liveLayer, nextName, withLive } from "./layers";
 import { anySet } from "./planes";
 import { Results } from "./results";
 import type { Server } from "./server";
 import { settings } from "./settings";
 import type { Photo, PlacedPixels } from "./types";
-
-/** What is being done, for the status bar. */
-export interface Activity {
-  readonly stage: string;
-  /** 0 to 1; null: not known. */
-  readonly done: number | null;
-}
 
 /** Milliseconds between requests while a stroke is drawn. */
 const STROKE_PAUSE = 120;
@@ -31,8 +25,13 @@ export class Live {
   private remote: Promise<BackendDocument> | null = null;
   private running: AbortController | null = null;
   private changed: Rect | null = EMPTY;
+  /** A preview of the stroke was asked for and hasn't come. */
   private strokeBusy = false;
-  private lastStroke = 0;
+  /** The stroke went on since a preview was asked for. */
+  private strokeOn = false;
+  private strokeTurn = 0;
+  private lastStroke = -Infinity;
+  private pause: ReturnType<typeof setTimeout> | null = null;
   private retry: ReturnType<typeof setTimeout> | null = null;
   private readonly stops: (() => void)[] = [];
   /** The state that was asked for last, or is shown. */
@@ -77,7 +76,7 @@ export class Live {
   sync(): void {
     const key = this.key;
     this.current = key;
-    this.strokeBusy = false;
+    this.lift();
     if (!this.document.differs()) {
       this.stop();
       this.show(null);
@@ -95,7 +94,7 @@ export class Live {
   }
 
   private show(layer: ReturnType<Results["get"]>): void {
-    const visible = this.document.layers.value.find((other) => !other.kept)?.visible ?? true;
+    const visible = liveLayer(this.document.layers.value)?.visible ?? true;
     this.document.layers.value = withLive(this.document.layers.value, layer ? { ...layer, visible } : null);
     this.preview.value = null;
     this.stale.value = false;
@@ -119,14 +118,41 @@ export class Live {
     if (!settings.live.peek()) void this.render();
   }
 
-  /** Call while a stroke is drawn: asks for a preview as often as they come back. */
+  /** Call while a stroke is drawn: asks for a preview as often as they come back, and of where it rests. */
   stroke(): void {
+    this.strokeOn = true;
+    this.follow();
+  }
+
+  private follow(): void {
     if (!settings.live.peek() || this.server.link.peek() !== "online") return;
-    const now = performance.now();
-    if (this.strokeBusy || now - this.lastStroke < STROKE_PAUSE) return;
+    if (!this.strokeOn || this.strokeBusy || this.pause !== null || this.retry !== null) return;
+    const wait = this.lastStroke + STROKE_PAUSE - performance.now();
+    if (wait > 0) {
+      this.pause = setTimeout(() => {
+        this.pause = null;
+        this.follow();
+      }, wait);
+      return;
+    }
+    this.strokeOn = false;
     this.strokeBusy = true;
-    this.lastStroke = now;
-    void this.request(true).finally(() => (this.strokeBusy = false));
+    this.lastStroke = performance.now();
+    const turn = ++this.strokeTurn;
+    void this.request(true).finally(() => turn === this.strokeTurn && this.previewed());
+  }
+
+  private previewed(): void {
+    this.strokeBusy = false;
+    this.follow();
+  }
+
+  /** The stroke is over. */
+  private lift(): void {
+    if (this.pause !== null) clearTimeout(this.pause);
+    this.pause = null;
+    this.strokeOn = false;
+    this.strokeBusy = false;
   }
 
   /** Call when a stroke or a move ended without changing anything: what was asked for on its way is given up. */
@@ -147,9 +173,8 @@ export class Live {
       if (this.running !== running) return;
       if (event.type === "preview") {
         this.preview.value = event.picture;
-        this.strokeBusy = false;
-      } else if (event.type === "progress") this.activity.value = { stage: event.stage, done: event.done };
-      else if (event.position > 0) this.activity.value = { stage: `Waiting, place ${event.position} in the queue`, done: null };
+        this.previewed();
+      } else this.activity.value = heard(event, (stage) => stage) ?? this.activity.peek();
     };
     try {
       const remote = await this.opened(running.signal, onEvent);
@@ -223,6 +248,7 @@ export class Live {
   }
 
   private stop(): void {
+    this.lift();
     if (this.retry !== null) clearTimeout(this.retry);
     this.retry = null;
     this.running?.abort();

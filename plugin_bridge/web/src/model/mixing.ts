@@ -1,12 +1,13 @@
 /** Second photos of a document: taken in, drawn from, and let go again. */
 
 import { batch, signal, type Signal } from "@preact/signals";
-import { BackendError, type RunEvent } from "../io/backend";
+import type { RunEvent } from "../io/backend";
 import { readPhoto } from "../io/photo_file";
 import { sendingRefusal, sendingWarning } from "../io/size_warning";
 import type { Document } from "./document";
+import { Errand, heard, type Activity, type Task } from "./errand";
 import { newId } from "./layers";
-import type { Activity, Live } from "./live";
+import type { Live } from "./live";
 import { drawn, labelsIn, uses, withoutDrawing, withoutPlacement, withoutReference } from "./mix";
 import type { Server } from "./server";
 import type { Drawing, LabelMap, Photo, Reference } from "./types";
@@ -20,11 +21,9 @@ export interface Manners {
 }
 
 export class Mixing {
-  /** A photo on its way in; null: none. */
-  readonly taking: Signal<Activity | null> = signal(null);
   /** The second photo that is looked at. */
   readonly chosen: Signal<string | null> = signal(null);
-  private running: AbortController | null = null;
+  private readonly errand: Errand;
 
   constructor(
     private readonly document: Document,
@@ -32,7 +31,13 @@ export class Mixing {
     private readonly server: Server,
     private readonly manners: Manners,
   ) {
+    this.errand = new Errand(server, manners.fail);
     this.chosen.value = document.references.peek().at(-1)?.id ?? null;
+  }
+
+  /** A photo on its way in; null: none. */
+  get taking(): Signal<Activity | null> {
+    return this.errand.activity;
   }
 
   /** The reference that is looked at, or null where there is none. */
@@ -52,25 +57,17 @@ export class Mixing {
   }
 
   cancel(): void {
-    this.running?.abort();
+    this.errand.cancel();
   }
 
-  private async take(stage: string, load: () => Promise<Photo>, known: LabelMap | null): Promise<Reference | null> {
-    this.running?.abort();
-    const running = new AbortController();
-    const { signal } = running;
-    this.running = running;
-    const show = (activity: Activity) => {
-      if (this.running === running) this.taking.value = activity;
-    };
-    show({ stage, done: null });
-    try {
+  private take(stage: string, load: () => Promise<Photo>, known: LabelMap | null): Promise<Reference | null> {
+    return this.errand.run(stage, async (task) => {
       const photo = await load();
       if (!(await this.mayBeSent(photo))) return null;
       const id = newId("ref");
-      show({ stage: "Finding what the photo holds", done: null });
-      const labels = known ?? (await this.labelled(id, photo, signal, show));
-      signal.throwIfAborted();
+      task.show({ stage: "Finding what the photo holds", done: null });
+      const labels = known ?? (await this.labelled(id, photo, task));
+      task.signal.throwIfAborted();
       const reference = { id, photo, labels };
       batch(() => {
         const { mix } = this.document;
@@ -79,15 +76,7 @@ export class Mixing {
       });
       this.manners.say(`${photo.name} can be drawn from`);
       return reference;
-    } catch (error) {
-      if (!signal.aborted) this.refused(error);
-      return null;
-    } finally {
-      if (this.running === running) {
-        this.running = null;
-        this.taking.value = null;
-      }
-    }
+    });
   }
 
   private async mayBeSent(photo: Photo): Promise<boolean> {
@@ -98,22 +87,12 @@ export class Mixing {
     return !warning || (await this.manners.ask(warning, "Send"));
   }
 
-  private labelled(id: string, photo: Photo, signal: AbortSignal, show: (activity: Activity) => void): Promise<LabelMap> {
-    const onEvent = (event: RunEvent) => {
-      if (event.type === "progress") {
-        show({ stage: event.stage === "upload" ? "Sending the photo" : "Finding what the photo holds", done: event.done });
-      } else if (event.type === "queued" && event.position > 0) {
-        show({ stage: `Waiting, place ${event.position} in the queue`, done: null });
-      }
-    };
+  private labelled(id: string, photo: Photo, { signal, show }: Task): Promise<LabelMap> {
+    const named = (stage: string) => (stage === "upload" ? "Sending the photo" : "Finding what the photo holds");
+    const onEvent = (event: RunEvent) => show(heard(event, named));
     // Servers that can't draw from it find its labels all the same: they are what is put into the layout then.
     if (!this.server.info.peek()?.references) return this.server.backend.segment(photo, { signal, onEvent }, false);
     return this.live.segmentReference(id, photo, { signal, onEvent });
-  }
-
-  private refused(error: unknown): void {
-    if (error instanceof BackendError && (error.kind === "offline" || error.kind === "denied")) this.server.lose(error);
-    this.manners.fail(error);
   }
 
   /** Lets a label or a region draw from a label of a photo; empty: from the photo that is edited; null: the label itself. */

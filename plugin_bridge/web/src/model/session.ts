@@ -10,10 +10,11 @@ import { Workspace } from "../tools/workspace";
 import { Board, type Drafted } from "./board";
 import { boxesLayout } from "./boxes";
 import { Document } from "./document";
+import { heard, type Activity } from "./errand";
 import { Finder } from "./found";
 import { draftPhoto, layLayout, mayClose, underLayout } from "./handover";
 import { FALLBACK_LABELS } from "./labels";
-import { Live, type Activity } from "./live";
+import { Live } from "./live";
 import { Mixing } from "./mixing";
 import { Server } from "./server";
 import { settings } from "./settings";
@@ -100,7 +101,9 @@ export class Session {
 
   fail(error: unknown): void {
     if (error instanceof DOMException && error.name === "AbortError") return;
-    this.toast(error instanceof Error ? error.message : String(error), "error");
+    // That nobody answers is said for as long as it lasts: by the banner.
+    const passing = error instanceof BackendError && error.kind === "offline";
+    this.toast(error instanceof Error ? error.message : String(error), passing ? "note" : "error");
   }
 
   ask(text: string, yes: string): Promise<boolean> {
@@ -229,10 +232,7 @@ export class Session {
       return await this.backend.segment(photo, {
         signal,
         onEvent: (event) => {
-          if (event.type === "progress") this.opening.value = { stage: "Finding what the photo holds", done: event.done };
-          if (event.type === "queued" && event.position > 0) {
-            this.opening.value = { stage: `Waiting, place ${event.position} in the queue`, done: null };
-          }
+          this.opening.value = heard(event, () => "Finding what the photo holds") ?? this.opening.peek();
         },
       });
     } catch (error) {
@@ -273,6 +273,8 @@ export class Session {
     this.board.stop();
     this.boarding.value = false;
     this.finder.close();
+    // What went wrong before is of another photo.
+    this.toasts.value = this.toasts.value.filter(({ kind }) => kind !== "error");
     const live = new Live(document, this.server, (message) => this.toast(message, "error"));
     const mixing = new Mixing(document, live, this.server, {
       say: this.say,
