@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from layoutbrush.plugin_bridge import Box, Client, Draft
 
 from ..conftest import WebServer
-from .painter import Painter
+from .painter import PATIENCE, Painter
 
 Visit = Callable[..., Painter]
 TREE = 1
@@ -126,7 +126,7 @@ def test_boxes_become_drafts(painter: Visit, web_server: WebServer, tmp_path: Pa
 
 def _changed(sketcher: Sketcher, before: list[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """The drafts once they are other ones."""
-    for _ in range(100):
+    for _ in range(PATIENCE):
         now = sketcher.drafted()
         if len(now) == len(before) and not any(_same([a], [b]) for a, b in zip(now, before, strict=True)):
             return now
@@ -196,7 +196,7 @@ def test_a_draft_becomes_layout_photo_and_second_photo(painter: Visit, web_serve
     assert len(sketcher.drafted()) == DRAFTS
     one.look("board")
     original = one.plane("edited")
-    one.page.get_by_role("button", name="Lay its boxes over the photo as the layout").click()
+    one.page.get_by_role("button", name="Use boxes as layout").click()
     one.settled()
     one.look("laid")
     changed = one.plane("edited") != original
@@ -208,12 +208,12 @@ def test_a_draft_becomes_layout_photo_and_second_photo(painter: Visit, web_serve
     one.until("!state.canUndo && state.layers.length === 0")
 
     one.press("d")
-    one.page.get_by_role("button", name=re.compile("^Lay the labels that are found in it")).click()
+    one.page.get_by_role("button", name="Use its labels").click()
     one.until("!state.opening")
     # The server without networks finds sky above and grass below, whatever it is shown: what the photo has already.
     assert np.array_equal(one.plane("edited"), original)
     one.press("d")
-    one.page.get_by_role("button", name="Add it as a second photo").click()
+    one.page.get_by_role("button", name="Draw from it").click()
     one.until("project.references.length === 1")
     assert one.array("project.references[0].photo.pixels").size == 512 * round(512 * height / width) * 4
     one.look("second_photo")
@@ -261,8 +261,10 @@ def test_drafts_on_a_tablet(painter: Visit, web_server: WebServer) -> None:
     sketcher = Sketcher(one)
     wire = one.context.new_cdp_session(one.page)
     _finger(sketcher, wire, (0.2, 0.2), (0.5, 0.5))
+    one.page.get_by_role("button", name="Undo: Draw box").wait_for()
     assert len(sketcher.boxes()) == 1
     _finger(sketcher, wire, (0.5, 0.5), (0.7, 0.8))
+    one.page.get_by_role("button", name="Undo: Resize box").wait_for()
     (box,) = sketcher.boxes()
     assert np.allclose(np.array(box["bbox"]) / 512, [0.2, 0.2, 0.5, 0.6], atol=0.01)
     _press_draft(one)
@@ -277,4 +279,3 @@ def _finger(sketcher: Sketcher, wire: Any, start: tuple[float, float], end: tupl
         point = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"], "id": 1}
         wire.send("Input.dispatchTouchEvent", {"type": "touchMove" if index else "touchStart", "touchPoints": [point]})
     wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    sketcher.one.rested()

@@ -195,6 +195,39 @@ def test_a_region_is_placed_by_keyboard(painter: Visit, web_server: WebServer, p
     one.until("project.placements.length === 0 && state.layers.length === 0")
 
 
+def test_a_clicked_button_gives_the_keys_back(
+    painter: Visit, web_server: WebServer, photo: Path, evening: Path
+) -> None:
+    """A button tells what it does; after a click on it, Enter puts the region down and doesn't press it again."""
+    one = painter(web_server.url)
+    one.drop(photo)
+    one.refer(evening)
+    one.press("a")
+    one.page.get_by_role("dialog").get_by_role("button", name="sky", exact=True).click()
+    canvas = one.page.get_by_role("application", name="Canvas")
+    one.until("document.activeElement.classList.contains('marks')")
+    assert canvas.is_visible()
+    smaller = one.page.get_by_role("button", name="Smaller")
+    smaller.hover()
+    told = one.page.get_by_text("Smaller", exact=True)
+    told.wait_for()
+    one.look("told")
+    (box, window) = told.bounding_box(), one.page.viewport_size
+    assert box["x"] >= 0 and box["y"] >= 0
+    assert box["x"] + box["width"] <= window["width"] and box["y"] + box["height"] <= window["height"]
+    smaller.click()
+    told.wait_for(state="detached")
+    one.press("Enter")
+    one.until("project.placements.length === 1")
+    one.settled()
+    placed = one.page.evaluate("() => window.layoutbrush.project().placements[0]")
+    assert round(placed["source"]["width"] * 0.9) in range(placed["target"]["width"] - 2, placed["target"]["width"] + 3)
+    one.press("?")
+    one.page.get_by_role("dialog").wait_for()
+    one.press("Escape")
+    one.page.get_by_role("dialog").wait_for(state="detached")
+
+
 def test_what_goes_wrong_with_a_second_photo_is_said(
     painter: Visit, mortal_server: WebServer, photo: Path, evening: Path, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ import { session } from "./session";
 import { listenToKeys } from "./shortcuts";
 import { Stage } from "./stage";
 import { Opening, Start } from "./start";
+import { Tips } from "./tips";
 import { Banner, Spoken, StatusBar, Toasts } from "./status";
 import { Options, Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
@@ -127,6 +128,7 @@ export function App() {
       <Token />
       <Question />
       {bench && !boarding && openDialog.value === "reference" && <ReferenceDialog bench={bench} />}
+      <Tips />
       <Spoken bench={bench} />
     </div>
   );

@@ -63,7 +63,7 @@ function BoardOptions() {
         <IconButton icon="undo" name={undoName.value ? `Undo: ${undoName.value}` : "Undo"} keys="Ctrl+Z" disabled={!undoName.value} onClick={() => void board.history.undo()} />
         <IconButton icon="redo" name={redoName.value ? `Redo: ${redoName.value}` : "Redo"} keys="Ctrl+Shift+Z" disabled={!redoName.value} onClick={() => void board.history.redo()} />
       </div>
-      <Switch label="Draft under the boxes" on={settings.boxUnderlay.value} onChange={(on) => (settings.boxUnderlay.value = on)} />
+      <Switch label="Show draft" tip="The draft that is looked at lies under the boxes" on={settings.boxUnderlay.value} onChange={(on) => (settings.boxUnderlay.value = on)} />
       <span class="spacer" />
       <Switch label="Live" tip="Draft again after each change" on={settings.live.value} onChange={(on) => (settings.live.value = on)} />
       <Choice
@@ -83,11 +83,11 @@ function BoardOptions() {
       </label>
       <IconButton icon="dice" name="Vary: other drafts of the same boxes" keys="N" disabled={!online || !board.boxes.value.length} onClick={() => board.vary()} />
       {busy ? (
-        <IconButton icon="stop" name="Cancel" keys="Escape" tip="left" onClick={() => board.cancel()}>
+        <IconButton icon="stop" name="Cancel" keys="Escape" onClick={() => board.cancel()}>
           Cancel
         </IconButton>
       ) : (
-        <IconButton icon="play" name="Draft" keys="Ctrl+Enter" tip="left" disabled={!online || !board.boxes.value.length} onClick={() => void board.generate()}>
+        <IconButton icon="play" name="Draft" keys="Ctrl+Enter" disabled={!online || !board.boxes.value.length} onClick={() => void board.generate()}>
           Draft
         </IconButton>
       )}

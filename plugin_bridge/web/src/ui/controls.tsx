@@ -1,8 +1,9 @@
-/** The page's few controls: icon buttons, sliders, switches, groups, menus, dialogs. */
+/** The page's few controls: icon buttons, bars of progress, sliders, switches, groups, menus, dialogs. */
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icons";
+import type { Side } from "./tips";
 
 interface ButtonProps {
   icon: IconName;
@@ -14,7 +15,7 @@ interface ButtonProps {
   pressed?: boolean;
   disabled?: boolean;
   /** Which side the tooltip opens to. */
-  tip?: "below" | "right" | "left" | "above";
+  tip?: Side;
   children?: ComponentChildren;
 }
 
@@ -34,6 +35,23 @@ export function IconButton({ icon, name, keys, onClick, pressed, disabled, tip =
       <Icon name={icon} />
       {children}
     </button>
+  );
+}
+
+/** How far something is, 0 to 1; null: not known. `idle`: nothing is under way, and its place is kept. */
+export function Bar({ label, done, idle = false }: { label: string; done: number | null; idle?: boolean }) {
+  return (
+    <span
+      class={`bar ${idle ? "idle" : done === null ? "unsure" : ""}`}
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={done === null ? undefined : Math.round(done * 100)}
+      aria-hidden={idle}
+    >
+      <span style={{ width: `${(done ?? 0) * 100}%` }} />
+    </span>
   );
 }
 
@@ -223,15 +241,20 @@ function items(box: HTMLElement | null): HTMLElement[] {
 interface DialogProps {
   name: string;
   wide?: boolean;
+  /** Longer than most windows: the keys scroll it. */
+  long?: boolean;
   onClose: () => void;
   children: ComponentChildren;
 }
 
 /** A modal dialog; Escape and a click beside it close it. */
-export function Dialog({ name, wide, onClose, children }: DialogProps) {
+export function Dialog({ name, wide, long, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    element.current?.showModal();
+    const dialog = element.current!;
+    dialog.showModal();
+    // Closing gives the focus back to where it was.
+    return () => dialog.close();
   }, []);
   return (
     <dialog
@@ -246,9 +269,11 @@ export function Dialog({ name, wide, onClose, children }: DialogProps) {
     >
       <header>
         <h2>{name}</h2>
-        <IconButton icon="close" name="Close" tip="left" onClick={onClose} />
+        <IconButton icon="close" name="Close" onClick={onClose} />
       </header>
-      <div class="body">{children}</div>
+      <div class="body" {...(long ? { tabIndex: 0, role: "region", "aria-label": name } : {})}>
+        {children}
+      </div>
     </dialog>
   );
 }

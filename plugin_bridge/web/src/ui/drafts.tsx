@@ -2,8 +2,8 @@
 
 import { draftQuery } from "../model/handover";
 import type { Board, Drafted } from "../model/board";
-import { IconButton } from "./controls";
-import { Pixels } from "./pixels";
+import { Bar, IconButton } from "./controls";
+import { Thumb } from "./pixels";
 import { session } from "./session";
 import { alongRow } from "./walking";
 
@@ -20,10 +20,8 @@ export function DraftStrip({ board }: { board: Board }) {
         <h2>Drafts</h2>
         {activity ? (
           <span class="row" role="status">
-            <span class={`bar ${activity.done === null ? "unsure" : ""}`} role="progressbar" aria-label="Drafting">
-              <span style={{ width: `${(activity.done ?? 0) * 100}%` }} />
-            </span>
-            <span class="quiet">{activity.stage === "drafts" ? "Drafting" : activity.stage}</span>
+            <Bar label="Drafting" done={activity.done} />
+            <span class="quiet">{activity.stage}</span>
           </span>
         ) : (
           <span class="quiet">{about(board)}</span>
@@ -33,19 +31,14 @@ export function DraftStrip({ board }: { board: Board }) {
       </header>
       <ul role="radiogroup" aria-label="Draft" class={board.outdated.value && !activity ? "outdated" : ""} onKeyDown={alongRow}>
         {drafts.map((one) => (
-          <li key={one.index} role="none">
-            <button
-              type="button"
-              role="radio"
-              class="thumb"
-              aria-checked={one === draft}
-              aria-label={`Draft ${one.index + 1}`}
-              tabIndex={one === draft || (!draft && one.index === 0) ? 0 : -1}
-              onClick={() => (board.picked.value = one.index)}
-            >
-              <Pixels {...one.picture.pixelExtent} pixels={one.picture.pixels} shape={board.extent.value} tall={TALL} />
-            </button>
-          </li>
+          <Thumb
+            key={one.index}
+            name={`Draft ${one.index + 1}`}
+            picture={{ ...one.picture.pixelExtent, pixels: one.picture.pixels, shape: board.extent.value, tall: TALL }}
+            chosen={one === draft}
+            first={!draft && one.index === 0}
+            onChoose={() => (board.picked.value = one.index)}
+          />
         ))}
       </ul>
     </section>
@@ -65,17 +58,17 @@ function Actions({ board, draft }: { board: Board; draft: Drafted | null }) {
   return (
     <div class="row" role="group" aria-label="With the draft">
       {bench && (
-        <IconButton icon="check" name="Lay its boxes over the photo as the layout" tip="above" disabled={none} onClick={() => void (draft && session.layDraft(draft, "boxes"))}>
+        <IconButton icon="check" name="Use boxes as layout: they are laid over the photo" tip="above" disabled={none} onClick={() => void (draft && session.layDraft(draft, "boxes"))}>
           Use boxes as layout
         </IconButton>
       )}
       {bench && info?.segmentation && (
-        <IconButton icon="relabel" name="Lay the labels that are found in it over the photo as the layout" tip="above" disabled={none} onClick={() => void (draft && session.layDraft(draft, "labels"))}>
+        <IconButton icon="relabel" name="Use its labels: what is found in it is laid over the photo" tip="above" disabled={none} onClick={() => void (draft && session.layDraft(draft, "labels"))}>
           Use its labels
         </IconButton>
       )}
       {bench && (
-        <IconButton icon="addPhoto" name="Add it as a second photo" tip="above" disabled={none} onClick={() => void (draft && session.referToDraft(draft))}>
+        <IconButton icon="addPhoto" name="Draw from it: it becomes a second photo" tip="above" disabled={none} onClick={() => void (draft && session.referToDraft(draft))}>
           Draw from it
         </IconButton>
       )}

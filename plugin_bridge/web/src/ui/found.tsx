@@ -1,7 +1,7 @@
 /** The strip of found photos: those of the server's folder that are like a layout or a draft. */
 
 import type { Found } from "../io/backend";
-import { IconButton } from "./controls";
+import { Bar, IconButton } from "./controls";
 import { NoPixels, Pixels } from "./pixels";
 import { session } from "./session";
 
@@ -22,9 +22,7 @@ export function FoundStrip() {
         {pending > 0 && <span class="quiet">The server still looks at {pending} photos of its folder</span>}
         {activity && (
           <span class="row" role="status">
-            <span class={`bar ${activity.done === null ? "unsure" : ""}`} role="progressbar" aria-label={activity.stage}>
-              <span style={{ width: `${(activity.done ?? 0) * 100}%` }} />
-            </span>
+            <Bar label={activity.stage} done={activity.done} />
             <span class="quiet">{activity.stage}</span>
           </span>
         )}
@@ -51,7 +49,8 @@ function Photo({ photo, canRefer, canLay }: { photo: Found; canRefer: boolean; c
         type="button"
         class="thumb"
         aria-label={`${name}, ${like}: ${canRefer ? "add as second photo" : "open"}`}
-        title={`${name}, ${width} \u00d7 ${height}`}
+        data-tip={`${name}, ${width} \u00d7 ${height}`}
+        data-side="above"
         onClick={canRefer ? refer : open}
       >
         {thumbnail ? <Pixels {...thumbnail.pixelExtent} pixels={thumbnail.pixels} tall={TALL} /> : <NoPixels />}

@@ -32,7 +32,7 @@ function Keys({ keys }: { keys: string }) {
 export function Help() {
   if (openDialog.value !== "help") return null;
   return (
-    <Dialog name="Keys and gestures" wide onClose={() => (openDialog.value = null)}>
+    <Dialog name="Keys and gestures" wide long onClose={() => (openDialog.value = null)}>
       <div class="sheet">
         {GROUPS.map((group) => (
           <section key={group}>

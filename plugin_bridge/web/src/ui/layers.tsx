@@ -1,6 +1,7 @@
 /** The stack of results: hide, keep, drop, rename, reorder. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { liveLayer } from "../model/layers";
 import type { Layer } from "../model/types";
 import type { Workspace } from "../tools/workspace";
 import { IconButton } from "./controls";
@@ -48,7 +49,7 @@ function Thumbnail({ bench, layer }: { bench: Workspace; layer: Layer | null }) 
 
 export function LayersPanel({ bench }: { bench: Workspace }) {
   const layers = bench.document.layers.value;
-  const live = layers.some((layer) => !layer.kept);
+  const live = liveLayer(layers) !== null;
   return (
     <section class="panel-part layers" aria-label="Layers">
       <header>
@@ -77,7 +78,7 @@ function Row({ bench, layer, top, bottom }: { bench: Workspace; layer: Layer; to
   const milliseconds = bench.live.timings.value?.["total"];
   const about = layer.kept
     ? `Kept · ${layer.bounds.width}×${layer.bounds.height}`
-    : `Live${milliseconds ? ` · ${Math.round(milliseconds)} ms` : ""}`;
+    : `Live${milliseconds ? ` · ${lasted(milliseconds)}` : ""}`;
   return (
     <li class={`layer ${layer.kept ? "kept" : "live"} ${layer.visible ? "" : "hidden"}`}>
       <IconButton
@@ -103,6 +104,11 @@ function Row({ bench, layer, top, bottom }: { bench: Workspace; layer: Layer; to
   );
 }
 
+/** A duration for people. */
+function lasted(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
 /** A name that a double click or Enter lets be changed. */
 function Name({ bench, layer }: { bench: Workspace; layer: Layer }) {
   const [editing, setEditing] = useState(false);
@@ -113,6 +119,8 @@ function Name({ bench, layer }: { bench: Workspace; layer: Layer }) {
         tabIndex={layer.kept ? 0 : -1}
         role={layer.kept ? "button" : undefined}
         aria-label={layer.kept ? `${layer.name}, rename` : undefined}
+        data-tip={layer.kept ? "Double click to rename" : undefined}
+        data-side="left"
         onDblClick={() => setEditing(true)}
         onKeyDown={(event) => event.key === "Enter" && setEditing(true)}
       >

@@ -5,11 +5,11 @@ import { UNKNOWN, type Color, type Drawing, type Placement, type Reference } fro
 import { editedMap } from "../tools/edits";
 import { commonestLabel } from "../tools/flood";
 import type { Workspace } from "../tools/workspace";
-import { IconButton, Select } from "./controls";
+import { Bar, IconButton, Select } from "./controls";
 import { openDialog } from "./dialogs";
 import { pickPicture } from "./files";
 import { Swatch } from "./palette";
-import { Pixels } from "./pixels";
+import { Thumb } from "./pixels";
 import { session } from "./session";
 import { alongRow } from "./walking";
 
@@ -43,9 +43,7 @@ export function PhotosPanel({ bench }: { bench: Workspace }) {
       </header>
       {taking && (
         <div class="row taking" role="status">
-          <span class={`bar ${taking.done === null ? "unsure" : ""}`} role="progressbar" aria-label={taking.stage}>
-            <span style={{ width: `${(taking.done ?? 0) * 100}%` }} />
-          </span>
+          <Bar label={taking.stage} done={taking.done} />
           <span class="quiet">{taking.stage}</span>
           <span class="spacer" />
           <IconButton icon="close" name="Cancel adding the photo" tip="left" onClick={() => mixing.cancel()} />
@@ -68,21 +66,13 @@ function Shelf({ bench, references, current }: { bench: Workspace; references: r
     <div class="shelf">
       <ul role="radiogroup" aria-label="Second photo" onKeyDown={alongRow}>
         {references.map((reference) => (
-          <li key={reference.id} role="none">
-            <button
-              type="button"
-              role="radio"
-              class="thumb"
-              aria-checked={reference === current}
-              aria-label={reference.photo.name}
-              tabIndex={reference === current ? 0 : -1}
-              data-tip={reference.photo.name}
-              data-side="above"
-              onClick={() => (mixing.chosen.value = reference.id)}
-            >
-              <Pixels {...reference.photo} side={SIDE} />
-            </button>
-          </li>
+          <Thumb
+            key={reference.id}
+            name={reference.photo.name}
+            picture={{ ...reference.photo, side: SIDE }}
+            chosen={reference === current}
+            onChoose={() => (mixing.chosen.value = reference.id)}
+          />
         ))}
       </ul>
       <div class="row">

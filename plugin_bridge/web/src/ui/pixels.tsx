@@ -44,6 +44,36 @@ export function Pixels(props: PixelsProps) {
   return <canvas class="pixels" ref={canvas} aria-hidden="true" />;
 }
 
+interface ThumbProps {
+  name: string;
+  picture: PixelsProps;
+  chosen: boolean;
+  /** The one that Tab comes to where none is chosen. */
+  first?: boolean;
+  onChoose: () => void;
+}
+
+/** One of a strip of small pictures, of which one is chosen. */
+export function Thumb({ name, picture, chosen, first = false, onChoose }: ThumbProps) {
+  return (
+    <li role="none">
+      <button
+        type="button"
+        role="radio"
+        class="thumb"
+        aria-checked={chosen}
+        aria-label={name}
+        tabIndex={chosen || first ? 0 : -1}
+        data-tip={name}
+        data-side="above"
+        onClick={onChoose}
+      >
+        <Pixels {...picture} />
+      </button>
+    </li>
+  );
+}
+
 /** Stands where a picture is missing. */
 export function NoPixels() {
   return (

@@ -42,7 +42,7 @@ export function ReferenceDialog({ bench }: { bench: Workspace }) {
             </button>
           </div>
         ) : reference ? (
-          <Picker key={reference.id} reference={reference} bench={bench} onTaken={close} />
+          <Picker key={reference.id} reference={reference} bench={bench} onTaken={() => placeIt(close)} />
         ) : (
           <button type="button" class="drop" onClick={() => void pickPicture().then(load)}>
             <Icon name="addPhoto" size={32} />
@@ -72,6 +72,12 @@ export function ReferenceDialog({ bench }: { bench: Workspace }) {
       </div>
     </Dialog>
   );
+}
+
+/** The region is on the canvas: the keys go there, so that arrows move it and Enter puts it down. */
+function placeIt(close: () => void): void {
+  close();
+  requestAnimationFrame(() => document.querySelector<HTMLElement>("#stage canvas.marks")?.focus());
 }
 
 /** Where a region lies first: as large as in its photo if it fits, in the middle of what is seen. */

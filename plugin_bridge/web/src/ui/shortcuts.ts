@@ -147,16 +147,25 @@ function typing(target: EventTarget | null): boolean {
   return target.isContentEditable || (target instanceof HTMLInputElement && target.type === "text");
 }
 
+/** Whether Enter presses what has the focus. */
+function pressable(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('button, a, [role="button"], [role="application"]') !== null;
+}
+
+/** A button pressed by the pointer gives the keys back to the page: the next Enter puts down, it doesn't press once more. */
+function giveBack(event: MouseEvent): void {
+  const { activeElement } = document;
+  if (event.detail === 0 || !(activeElement instanceof HTMLElement)) return;
+  if (activeElement.matches(".button") && !activeElement.closest("dialog")) activeElement.blur();
+}
+
 /** Listens until the returned function is called. */
 export function listenToKeys(): () => void {
   const onKey = (event: KeyboardEvent) => {
     if (event.defaultPrevented || typing(event.target) || openDialog.value || document.querySelector("dialog[open]")) return;
     if (event.altKey && !event.getModifierState("AltGraph")) return;
     const keys = pressed(event);
-    // Enter and arrows belong to the control that has the focus.
-    const { target } = event;
-    const onBoard = target instanceof HTMLElement && target.classList.contains("board");
-    if (keys === "Enter" && target !== document.body && !onBoard) return;
+    if (keys === "Enter" && pressable(event.target)) return;
     const boarding = session.boarding.peek();
     const known = boarding ? [...BOARD_SHORTCUTS, ...SHORTCUTS.filter(({ always }) => always)] : SHORTCUTS;
     const shortcut = known.find((entry) => entry.keys === keys);
@@ -165,6 +174,8 @@ export function listenToKeys(): () => void {
     event.preventDefault();
     shortcut.run(bench!);
   };
-  window.addEventListener("keydown", onKey);
-  return () => window.removeEventListener("keydown", onKey);
+  const abort = new AbortController();
+  window.addEventListener("keydown", onKey, { signal: abort.signal });
+  window.addEventListener("click", giveBack, { signal: abort.signal });
+  return () => abort.abort();
 }

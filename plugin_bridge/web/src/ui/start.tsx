@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { listSamples, type Sample } from "../io/samples";
+import { Bar } from "./controls";
 import { Icon } from "./icons";
 import { openPhoto } from "./files";
 import { session } from "./session";
@@ -70,9 +71,7 @@ export function Opening() {
     <div class="opening" role="status">
       <div class="card">
         <span>{activity.stage}…</span>
-        <span class={`bar ${activity.done === null ? "unsure" : ""}`} role="progressbar" aria-label={activity.stage}>
-          <span style={{ width: `${(activity.done ?? 0) * 100}%` }} />
-        </span>
+        <Bar label={activity.stage} done={activity.done} />
         <button type="button" class="button with-text" onClick={() => session.cancelOpening()}>
           Cancel
         </button>

@@ -3,7 +3,7 @@
 import { UNKNOWN } from "../model/types";
 import type { Link } from "../model/server";
 import type { Workspace } from "../tools/workspace";
-import { IconButton } from "./controls";
+import { Bar, IconButton } from "./controls";
 import { openDialog } from "./dialogs";
 import { session } from "./session";
 
@@ -34,7 +34,7 @@ export function StatusBar({ bench }: { bench: Workspace | null }) {
         type="button"
         class={`link ${server.link.value}`}
         data-tip={server.link.value === "online" ? `Layoutbrush ${info?.version}, ${info?.bundle}` : server.reason.value}
-        data-side="above-start"
+        data-side="above"
         onClick={() => (server.link.value === "denied" ? (openDialog.value = "token") : void server.connect())}
       >
         <span class="dot" aria-hidden="true" />
@@ -49,8 +49,8 @@ export function StatusBar({ bench }: { bench: Workspace | null }) {
         </span>
       )}
       {bench && (
-        <span class="quiet draft" data-tip="Kept in this browser; a reload loses nothing" data-side="above-end">
-          {session.saved.value ? `Draft ${session.saved.value.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : ""}
+        <span class="quiet draft" data-tip="Kept in this browser; a reload loses nothing" data-side="above">
+          {session.saved.value ? `Kept ${session.saved.value.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}` : ""}
         </span>
       )}
     </footer>
@@ -61,20 +61,9 @@ function Progress({ bench }: { bench: Workspace }) {
   const activity = bench.live.activity.value;
   const stale = bench.live.stale.value;
   const stage = activity ? (STAGES[activity.stage] ?? activity.stage) : stale ? "Not rendered yet" : "";
-  const done = activity?.done ?? null;
   return (
     <span class="activity">
-      <span
-        class={`bar ${activity ? (done === null ? "unsure" : "") : "idle"}`}
-        role="progressbar"
-        aria-label="Render"
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={done === null ? undefined : Math.round(done * 100)}
-        aria-hidden={!activity}
-      >
-        <span style={{ width: `${(done ?? 0) * 100}%` }} />
-      </span>
+      <Bar label="Render" done={activity?.done ?? null} idle={!activity} />
       <span>{stage}</span>
     </span>
   );

@@ -147,11 +147,13 @@ function transformOptions(bench: Workspace) {
           transform.show();
         }}
       />
-      <IconButton icon="minus" name="Smaller" disabled={!holding} onClick={() => transform.scale(1 / 1.1)} />
-      <IconButton icon="plus" name="Larger" disabled={!holding} onClick={() => transform.scale(1.1)} />
-      <IconButton icon="flip" name="Mirror" disabled={!holding} onClick={() => transform.flip()} />
-      <IconButton icon="check" name="Put down" keys="Enter" disabled={!holding} onClick={() => transform.finish()} />
-      <IconButton icon="close" name="Cancel" keys="Escape" disabled={!holding} onClick={() => transform.cancel()} />
+      <div class="group" role="group" aria-label="What is held">
+        <IconButton icon="minus" name="Smaller" disabled={!holding} onClick={() => transform.scale(1 / 1.1)} />
+        <IconButton icon="plus" name="Larger" disabled={!holding} onClick={() => transform.scale(1.1)} />
+        <IconButton icon="flip" name="Mirror" disabled={!holding} onClick={() => transform.flip()} />
+        <IconButton icon="check" name="Put down" keys="Enter" disabled={!holding} onClick={() => transform.finish()} />
+        <IconButton icon="close" name="Cancel" keys="Escape" disabled={!holding} onClick={() => transform.cancel()} />
+      </div>
     </>
   );
 }

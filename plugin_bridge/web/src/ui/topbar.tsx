@@ -73,7 +73,7 @@ export function TopBar({ bench }: { bench: Workspace | null }) {
           />
         )}
         <IconButton icon={theme.icon} name={theme.name} onClick={() => (settings.theme.value = theme.next)} />
-        <IconButton icon="help" name="Keys and help" keys="?" tip="left" onClick={() => (openDialog.value = "help")} />
+        <IconButton icon="help" name="Keys and help" keys="?" onClick={() => (openDialog.value = "help")} />
       </div>
     </header>
   );
