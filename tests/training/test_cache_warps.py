@@ -31,4 +31,6 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     missing = Config(data=tmp_path, out=tmp_path / "cache", collections=("toy",), warp=tmp_path / "no.safetensors")
     assert run(missing) == 1
     assert "no.safetensors" in capsys.readouterr().err
+    assert run(Config(data=tmp_path, out=tmp_path / "cache", collections=("toy",), size=100)) == 1
+    assert "size: should be a multiple of 16, not 100" in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()

@@ -14,6 +14,7 @@ pytest.importorskip("lightning_fabric", reason="needs the training extra")
 
 from lightning_fabric import Fabric
 
+from layoutbrush.training.commands import train
 from layoutbrush.training.commands.around import reported
 from layoutbrush.training.drafts.classifier import CropClassifier
 from layoutbrush.training.models.segmentation import SegmentationNetwork
@@ -145,7 +146,7 @@ def test_modules_are_built_from_their_files_and_faults_name_them(tmp_path: Path)
 
 
 def test_commands_report_known_faults_as_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails(error: Exception) -> int:
         raise error
@@ -155,6 +156,8 @@ def test_commands_report_known_faults_as_a_sentence(
     assert capsys.readouterr().err == "Nothing: a: torn\n"
     with pytest.raises(ZeroDivisionError):
         reported(lambda: fails(ZeroDivisionError()))
+    assert train.run(train.Config("warp", tmp_path, tmp_path / "run", steps=1, size=72)) == 1
+    assert "size: should be a multiple of 16, not 72" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "torch", None)
     assert reported(lambda: 7) == 2
     assert "layoutbrush[training]" in capsys.readouterr().err

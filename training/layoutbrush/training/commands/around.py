@@ -34,6 +34,14 @@ def reported(work: Callable[[], int], threads: int = 0, outcome: str = "") -> in
         return 1
 
 
+def check_size(size: int) -> None:
+    """Raises OptionError for a side of crops that is no multiple of 16."""
+    from layoutbrush.training.stages.options import OptionError
+
+    if size < 16 or size % 16:
+        raise OptionError(f"size: should be a multiple of 16, not {size}")
+
+
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on the error output; call what it gives once for each of ``total``."""

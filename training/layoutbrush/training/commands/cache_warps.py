@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from layoutbrush.training.commands.around import reported
+from layoutbrush.training.commands.around import check_size, reported
 
 if TYPE_CHECKING:
     from layoutbrush.training.data.task import Task
@@ -56,6 +56,7 @@ def _fill(config: Config) -> int:
     from layoutbrush.training.data import TaskConfig, TaskSampler, open_collections
     from layoutbrush.training.stages.warp_cache import write_warp_cache
 
+    check_size(config.size)
     photos = open_collections(config.data, config.collections, config.split)
     sampler = TaskSampler(photos, TaskConfig(size=config.size, seed=config.seed))
     made = write_warp_cache(sampler, _warp_function(config), config.count, config.out, config.stream, chunk=32)

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from layoutbrush.training.commands.around import check_size
+
 
 @dataclass(frozen=True)
 class Config:
@@ -109,6 +111,7 @@ def run(config: Config) -> int:
         print(describe(module.Settings))
         return 0
     try:
+        check_size(config.size)
         settings = settings_from(module.Settings, config.set)
         initial = {name: Path(value) for name, value in pairs(config.initial).items()}
         data = DataOptions(config.data, config.batch, config.size, config.seed, initial, config.weights)
