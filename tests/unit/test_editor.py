@@ -25,6 +25,7 @@ from layoutbrush.runtime.pipeline import (
     Progress,
     Result,
 )
+from layoutbrush.runtime.pipeline.scene import Scene
 from layoutbrush.runtime.pipeline.task import view_window
 
 
@@ -155,6 +156,28 @@ def test_features_are_made_once_a_document() -> None:
     assert prepared.nbytes > photo.nbytes
 
 
+def test_features_are_kept_within_bounds_and_the_latest_used_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, layout, _ = scene(128, 96)
+    nothing = np.zeros((1, 3, 1, 1), np.float32)
+    places = [Bounds(x, 0, 64, 64) for x in (0, 16, 32, 48)]
+    scenes = [
+        Scene(place, place.extent, place.extent, nothing, np.zeros((1, 1, 1), np.int32), {"keys_1": np.zeros(1000)})
+        for place in places
+    ]
+    monkeypatch.setattr("layoutbrush.runtime.pipeline.scene.MAX_BYTES", 2 * scenes[0].nbytes)
+    prepared = Prepared(photo, layout, given=layout)
+    for found in scenes[:2]:
+        prepared.keep(found)
+    assert prepared.find(places[0], places[0].extent) is scenes[0]
+    prepared.keep(scenes[2])
+    kept = [prepared.find(place, place.extent) is not None for place in places]
+    assert kept == [True, False, True, False]
+    assert prepared.nbytes == photo.nbytes + 2 * layout.nbytes + 2 * scenes[0].nbytes
+    monkeypatch.setattr("layoutbrush.runtime.pipeline.scene.MAX_BYTES", 0)
+    prepared.keep(scenes[3])
+    assert prepared.find(places[3], places[3].extent) is scenes[3]
+
+
 def test_large_photos_are_encoded_as_a_whole_for_a_glance_and_by_region() -> None:
     photo, layout, edited = scene(2000, 1500)
     edited[:] = layout
@@ -261,12 +284,14 @@ def test_same_seed_same_picture(size: tuple[int, int]) -> None:
     assert (first != other).any()
 
 
-def test_excluded_pixels_are_never_copied() -> None:
-    photo, layout, edited = scene(320, 240)
+@pytest.mark.parametrize("times", [1, 5], ids=["at the networks' scale", "carried up"])
+def test_excluded_pixels_are_never_copied(times: int) -> None:
+    photo, layout, edited = scene(320 * times, 240 * times)
+    thrown = Bounds(100 * times, 60 * times, 100 * times, 60 * times).slices
     photo[:] = 10
-    photo[60:120, 100:200] = 250  # what is being thrown away
+    photo[thrown] = 250
     exclude = np.zeros(layout.shape, np.bool_)
-    exclude[60:120, 100:200] = True
+    exclude[thrown] = True
     work = editor()
     prepared = work.open(photo, layout)
     free = result_of(work.edit(prepared, EditRequest(edited))).layer.pixels
