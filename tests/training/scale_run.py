@@ -1,7 +1,7 @@
-"""One training process of test_scale: `python scale_run.py FOLDER DEVICES STEPS PRECISION [SECONDS_A_STEP]`.
+"""One training process of test_scale: `python scale_run.py FOLDER DEVICES STEPS PRECISION [HELD_STEP]`.
 
 With two devices Fabric starts the same command a second time. Each process writes what it saw: its batches, its
-norms of its shared gradients, its weights.
+norms of its shared gradients, its weights. A held step waits to be killed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Toy:
 
     folder: Path
     devices: int
-    pause: float
+    held: int
     name: str = "toy"
     frozen: Mapping[str, nn.Module] = field(default_factory=dict)
     averaged: frozenset[str] = frozenset({"net"})
@@ -65,7 +65,8 @@ class Toy:
         return self.sampler.batch(step, COUNT, rank)
 
     def train_step(self, batch: Batch, context: Context) -> Mapping[str, Tensor | float]:
-        time.sleep(self.pause)
+        if context.step == self.held:
+            time.sleep(400)
         self.seen["tasks"] += [[float(x.double().sum()), float(x.double().square().sum())] for x in batch["image"]]
         image = batch["image"] + 0.01 * torch.randn_like(batch["image"])
         found = context.modules["net"](image, context.step % 2 == 1)
@@ -90,7 +91,7 @@ class Toy:
 def main() -> None:
     folder, devices, steps, precision = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     torch.set_num_threads(1)
-    stage = Toy(folder, devices, float(sys.argv[5]) if len(sys.argv) > 5 else 0.0)
+    stage = Toy(folder, devices, int(sys.argv[5]) if len(sys.argv) > 5 else -1)
     settings = LoopSettings(
         folder, steps=steps, devices=devices, precision=precision, accelerator="cpu", log_every=1, tensorboard=False,
         evaluate_every=2,

@@ -23,10 +23,13 @@ from layoutbrush.training.trainer.loop import seed_of_step
 from layoutbrush.training.trainer.record import commit, environment, rewind
 
 SCRIPT = Path(__file__).with_name("scale_run.py")
+PATIENCE = 400
+"""Seconds for what takes a few on a machine that has nothing else to do."""
+pytestmark = pytest.mark.timeout(3 * PATIENCE)
 
 
-def start(folder: Path, devices: int, steps: int, precision: str = "32-true", pause: float = 0.0) -> Any:
-    command = [sys.executable, str(SCRIPT), str(folder), str(devices), str(steps), precision, str(pause)]
+def start(folder: Path, devices: int, steps: int, precision: str = "32-true", held: int = -1) -> Any:
+    command = [sys.executable, str(SCRIPT), str(folder), str(devices), str(steps), precision, str(held)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     environment.pop("LOCAL_RANK", None)
     return subprocess.Popen(
@@ -36,7 +39,7 @@ def start(folder: Path, devices: int, steps: int, precision: str = "32-true", pa
 
 def finish(process: Any) -> None:
     try:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
@@ -101,7 +104,7 @@ def test_only_the_first_process_writes(pair: Path) -> None:
 def test_the_gradient_of_two_processes_is_the_mean_of_theirs(pair: Path) -> None:
     """The first step's gradient, from the weights both began with and each process's own tasks."""
     script = runpy.run_path(str(SCRIPT), run_name="scale_run")
-    stage = script["Toy"](pair, 2, 0.0)
+    stage = script["Toy"](pair, 2, -1)
     for rank in (0, 1):
         batch = stage.batch(0, rank)
         torch.manual_seed(seed_of_step(0, 0, rank))
@@ -112,13 +115,12 @@ def test_the_gradient_of_two_processes_is_the_mean_of_theirs(pair: Path) -> None
 
 
 def kill_after(process: Any, checkpoint: Path) -> None:
-    """kill -9 of the process and its children, soon after a checkpoint has appeared."""
-    deadline = time.monotonic() + 100
+    """kill -9 of the process and its children, once a checkpoint has appeared."""
+    deadline = time.monotonic() + PATIENCE
     while not checkpoint.exists():
         assert process.poll() is None, process.stderr.read()[-3000:]
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stderr.close()
@@ -131,15 +133,14 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(devices: int, pair: Path, tmp_
         straight = tmp_path / "straight"
         finish(start(straight, 1, 6))
     resumed = tmp_path / "resumed"
-    victim = start(resumed, devices, 6, pause=0.25)
+    victim = start(resumed, devices, 6, held=3)
     kill_after(victim, resumed / "checkpoints" / "last.json")
     assert not (resumed / "rank0.json").exists()
     finish(start(resumed, devices, 6))
     assert_equal(last_state(straight), last_state(resumed))
     assert curve(straight) == curve(resumed)
     starts = [json.loads(line)["step"] for line in (resumed / "starts.jsonl").read_text().splitlines()]
-    assert starts[0] == 0
-    assert starts[1] in (2, 4)
+    assert starts == [0, 2]
 
 
 def test_bf16_computes_in_bf16_and_keeps_weights_in_32_bits(tmp_path: Path) -> None:
@@ -152,7 +153,10 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_32_bits(tmp_path: Path) -> N
 
 
 def test_sigterm_ends_the_step_saves_and_loses_nothing(tmp_path: Path) -> None:
-    """The command itself, on toy photos, asked to end by SIGTERM; then it goes on and equals a run left alone."""
+    """The command itself, on toy photos, asked to end by SIGTERM; then it goes on and equals a run left alone.
+
+    Its 24th step waits for the signal, which so never comes too late.
+    """
     import numpy as np
     from PIL import Image
 
@@ -166,25 +170,46 @@ def test_sigterm_ends_the_step_saves_and_loses_nothing(tmp_path: Path) -> None:
     flags = "--stage segmentation --batch 1 --size 64 --steps 32 --threads 1 --accelerator cpu --no-tensorboard"
     words = [*flags.split(), "--precision", "32-true", "--evaluations", "1", "--data", f"folder:{photos}"]
 
-    def command(run: Path) -> Any:
-        program = "import sys, tyro; from layoutbrush.training.commands.train import *; sys.exit(run(tyro.cli(Config)))"
+    program = """
+import sys, threading, tyro
+from layoutbrush.training.commands import train
+from layoutbrush.training.stages.segmentation import SegmentationStage
+
+asked, ask, step = threading.Event(), train._ask, SegmentationStage.train_step
+
+def asking(stop):
+    ask(stop)
+    asked.set()
+
+def holding(self, batch, context):
+    if context.step == 23:
+        asked.wait(400)
+    return step(self, batch, context)
+
+if "--hold" in sys.argv:
+    sys.argv.remove("--hold")
+    train._ask, SegmentationStage.train_step = asking, holding
+sys.exit(train.run(tyro.cli(train.Config)))
+"""
+
+    def command(run: Path, *more: str) -> Any:
         return subprocess.Popen(
-            [sys.executable, "-c", program, *words, "--run", str(run)], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", program, *words, "--run", str(run), *more], stderr=subprocess.PIPE, text=True
         )
 
     run = tmp_path / "run"
-    process = command(run)
-    deadline = time.monotonic() + 100
+    process = command(run, "--hold")
+    deadline = time.monotonic() + PATIENCE
     while not (run / "curves.jsonl").exists():  # written first at step 20
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert "Stopped and saved" in errors
     step = json.loads((run / "checkpoints" / "last.json").read_text())["checkpoint"]
-    assert "step-0000020" <= step < "step-0000032"
+    assert "step-0000020" <= step <= "step-0000024"
     finish(command(run))
     finish(command(tmp_path / "straight"))
     assert_equal(last_state(tmp_path / "straight"), last_state(run))
@@ -201,7 +226,7 @@ def test_curves_are_rewound_to_the_step_a_run_goes_on_from(tmp_path: Path) -> No
 def test_the_environment_says_on_what_and_with_what(repository: Path) -> None:
     found = environment()
     assert found["processor"]
-    assert found["packages"]["torch"] == torch.__version__.split("+")[0] or found["packages"]["torch"]  # type: ignore[index]
+    assert str(found["packages"]["torch"]).split("+")[0] == torch.__version__.split("+")[0]  # type: ignore[index]
     if (repository / ".git").exists():
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True)
         stored = commit()
