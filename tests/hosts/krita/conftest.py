@@ -25,7 +25,7 @@ from layoutbrush.plugin_bridge.private_server import private_server
 
 HERE = Path(__file__).resolve().parent
 IMPORTER = Path("/usr/share/krita/pykrita/plugin_importer/plugin_importer.py")
-RUN_SECONDS = 150
+RUN_SECONDS = 240
 PHOTO_SIZE = (257, 193)
 
 
