@@ -13,6 +13,8 @@ from layoutbrush.runtime.bundle import Bundle, write
 from layoutbrush.runtime.engines.tensorrt.package import installed
 from layoutbrush.runtime.ops import native
 
+pytestmark = pytest.mark.timeout(1800)  # the first to run exports all graphs: minutes on a busy machine
+
 
 def test_bundle_and_checkpoints_agree(
     bundle: Path, checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ from torch import nn
 
 from layoutbrush.export.examples import edit_example, windowed
 from layoutbrush.export.fields import from_fields
-from layoutbrush.export.graphs import ALIGNMENT, GRAPHS, SMALLEST
+from layoutbrush.export.graphs import ALIGNMENT, GRAPHS, SMALLEST, GraphSignature
 from layoutbrush.export.half import round_weights
 from layoutbrush.export.to_onnx import ExportError, export_graph
 from layoutbrush.runtime.bundle import Bundle, GraphSpec, Label, Manifest, ModelCard, write
@@ -21,6 +21,7 @@ from layoutbrush.runtime.engines import Array
 from layoutbrush.runtime.ops.contract import CONTRACTS
 
 Report = Callable[[str], None]
+Exported = tuple[ModelProto, GraphSignature]
 EXAMPLE = (2, 96, 128)
 """Batch, height and width of what the networks are traced with; sizes that differ from one another."""
 
@@ -87,20 +88,32 @@ def write_bundle(
     whole = edit_example(*EXAMPLE, labels=len(facts.labels))
     examples = chained_examples(modules, whole)
     parts = chained_examples(modules, windowed(whole)) if "warp_coarse" in modules else examples
-    specs: dict[str, GraphSpec] = {}
-    files = {path.name: path.read_bytes() for path in facts.files}
-    used: set[str] = set()
+    exported: dict[str, Exported] = {}
     for name, module in modules.items():
         report(f"exporting {name}")
         given = parts if name in ("warp_coarse", "warp_fine") else examples  # views of sizes of their own
-        model, signature = export_graph(module, GRAPHS[name], given, half_weights=half_weights)
+        exported[name] = export_graph(module, GRAPHS[name], given, half_weights=half_weights)
+    report("writing the bundle")
+    return pack(folder, exported, facts, alignment=ALIGNMENT, smallest=SMALLEST, scale=facts.scale)
+
+
+def pack(
+    folder: Path, exported: Mapping[str, Exported], facts: BundleFacts, *, alignment: int, smallest: int, scale: int
+) -> Bundle:
+    """Writes a bundle of exported graphs, whole or not at all; a bundle that is there is replaced.
+
+    Raises ExportError: a further file bears a graph's name.
+    """
+    specs: dict[str, GraphSpec] = {}
+    files = {path.name: path.read_bytes() for path in facts.files}
+    used: set[str] = set()
+    for name, (model, signature) in exported.items():
         file = f"{name}.onnx"
         if file in files:
             raise ExportError(f"{file} is the name of a graph")
         files[file] = model.SerializeToString(deterministic=True)
         specs[name] = GraphSpec(file, "", signature.inputs, signature.outputs)
         used |= custom_ops(model)
-    report("writing the bundle")
     manifest = Manifest(
         name=facts.name,
         version=facts.version,
@@ -108,9 +121,9 @@ def write_bundle(
         graphs=specs,
         op_versions={contract.name: contract.version for contract in CONTRACTS if contract.name in used},
         model_card=facts.card,
-        alignment=ALIGNMENT,
-        smallest=SMALLEST,
-        scale=facts.scale,
+        alignment=alignment,
+        smallest=smallest,
+        scale=scale,
     )
     return write(folder, manifest, files)
 

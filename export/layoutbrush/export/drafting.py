@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from layoutbrush.export.bundling import BundleFacts, Report, custom_ops
+from layoutbrush.export.bundling import BundleFacts, Report, pack
 from layoutbrush.export.graphs import GraphSignature
 from layoutbrush.export.half import round_weights
 from layoutbrush.export.networks import weight_file
 from layoutbrush.export.to_onnx import ExportError, export_graph
-from layoutbrush.runtime.bundle import Bundle, GraphSpec, Manifest, TensorSpec, write
+from layoutbrush.runtime.bundle import Bundle, TensorSpec
 from layoutbrush.runtime.engines import Array
 from layoutbrush.training.drafts.config import DraftConfig
 from layoutbrush.training.drafts.generator import DraftNetwork, load_drafts
@@ -71,26 +70,9 @@ def write_drafts_bundle(
         raise ExportError(f"the network knows {config.labels} labels, the bundle should have {len(facts.labels)}")
     graph = DraftGraph(network).eval()
     if half_weights:
-        with torch.no_grad():
-            round_weights(graph)
+        round_weights(graph)
     report("exporting draft")
-    model, signature = export_graph(graph, DRAFT, draft_example(config), half_weights=half_weights)
-    files = {path.name: path.read_bytes() for path in facts.files}
-    file = f"{DRAFT.name}.onnx"
-    if file in files:
-        raise ExportError(f"{file} is the name of a graph")
-    files[file] = model.SerializeToString(deterministic=True)
+    exported = {DRAFT.name: export_graph(graph, DRAFT, draft_example(config), half_weights=half_weights)}
     report("writing the bundle")
     side = config.size
-    manifest = Manifest(
-        name=facts.name,
-        version=facts.version,
-        labels=facts.labels,
-        graphs={DRAFT.name: GraphSpec(file, "", signature.inputs, signature.outputs)},
-        op_versions=dict.fromkeys(custom_ops(model), 1),
-        model_card=facts.card,
-        alignment=side,
-        smallest=side,
-        scale=side,
-    )
-    return write(folder, manifest, files)
+    return pack(folder, exported, facts, alignment=side, smallest=side, scale=side)

@@ -2,7 +2,7 @@
 
 A folder of weights holds `warp.safetensors`, `refine.safetensors`, `segmentation.safetensors` and
 `completion.safetensors`, each with its `.json` (`training.trainer.weights`). What is absent gives no graph;
-`encode_image` and `warp` are two faces of one network.
+`encode_image`, `warp_coarse` and `warp_fine` are three faces of one network.
 """
 
 from __future__ import annotations
@@ -11,40 +11,33 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from layoutbrush.export.fields import from_fields
-from layoutbrush.training.models.sparse_attention import (
-    Keys,
-    Layout,
-    Query,
-    SparseAttentionConfig,
-    SparseAttentionNetwork,
-    finished,
-)
+from layoutbrush.training.models.sparse_attention import Keys, Layout, Query, SparseAttentionNetwork, finished
+from layoutbrush.training.models.sparse_attention_file import load_sparse_attention
 from layoutbrush.training.trainer.files import read_json
-from layoutbrush.training.trainer.weights import WeightsError, load_weights, stored_arguments
+from layoutbrush.training.trainer.weights import load_module
 
 WARP_FILE, REFINE_FILE, SEGMENT_FILE = "warp.safetensors", "refine.safetensors", "segmentation.safetensors"
 COMPLETE_FILE = "completion.safetensors"
 
 
-class EncodeImage(nn.Module):
-    """The graph `encode_image` of a sparse attention network."""
+class Face(nn.Module):
+    """A graph of a sparse attention network."""
 
     def __init__(self, network: SparseAttentionNetwork) -> None:
         super().__init__()
         self.network = network
+
+
+class EncodeImage(Face):
+    """The graph `encode_image`."""
 
     def forward(self, image: Tensor, layout: Tensor) -> tuple[Tensor, ...]:
         """image (B, 3, H, W), layout (B, H, W) -> keys at 1/8, 1/4, 1/2 and 1, channels last; labels."""
         return (*self.network.encode_image(image, layout), *self.network.key_labels(layout))
 
 
-class WarpCoarse(nn.Module):
-    """The graph `warp_coarse`: the scales 1/8 and 1/4 of a sparse attention network."""
-
-    def __init__(self, network: SparseAttentionNetwork) -> None:
-        super().__init__()
-        self.network = network
+class WarpCoarse(Face):
+    """The graph `warp_coarse`: the scales 1/8 and 1/4."""
 
     def forward(
         self,
@@ -68,12 +61,8 @@ class WarpCoarse(nn.Module):
         return found.image, found.keys, found.scores, made.labels, made.steering, made.half, made.quarter
 
 
-class WarpFine(nn.Module):
+class WarpFine(Face):
     """The graph `warp_fine`: the scales 1/2 and 1."""
-
-    def __init__(self, network: SparseAttentionNetwork) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(
         self,
@@ -117,9 +106,13 @@ def load_networks(folder: Path) -> dict[str, nn.Module]:
 
         modules["refine"] = load_refine(path)
     if (path := weight_file(folder, SEGMENT_FILE)) is not None:
-        modules["segment"] = load_segment(path)
+        from layoutbrush.training.models.segmentation import Segment, SegmentationNetwork
+
+        modules["segment"] = Segment(load_module(path, SegmentationNetwork))
     if (path := weight_file(folder, COMPLETE_FILE)) is not None:
-        modules["complete"] = load_complete(path)
+        from layoutbrush.training.models.completion import Complete, CompletionNetwork
+
+        modules["complete"] = Complete(load_module(path, CompletionNetwork))
     if not modules:
         raise FileNotFoundError(f"{folder} holds none of {WARP_FILE}, {REFINE_FILE}, {SEGMENT_FILE}, {COMPLETE_FILE}")
     return {name: module.eval() for name, module in modules.items()}
@@ -144,33 +137,3 @@ def weight_file(folder: Path, name: str) -> Path | None:
 def sparse_attention_graphs(network: SparseAttentionNetwork) -> dict[str, nn.Module]:
     """The three graphs of one network."""
     return {"encode_image": EncodeImage(network), "warp_coarse": WarpCoarse(network), "warp_fine": WarpFine(network)}
-
-
-def load_sparse_attention(path: Path) -> SparseAttentionNetwork:
-    """A sparse attention network from its weight file. Raises WeightsError."""
-    arguments = stored_arguments(path)
-    try:
-        config = from_fields(SparseAttentionConfig, arguments.get("config", arguments))
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"{path.with_suffix('.json').name}: {error}") from error
-    network = SparseAttentionNetwork(config)
-    load_weights(path, network)
-    return network
-
-
-def load_segment(path: Path) -> nn.Module:
-    """The graph `segment` from the weight file of its network. Raises WeightsError."""
-    from layoutbrush.training.models.segmentation import Segment, SegmentationNetwork
-
-    network = SegmentationNetwork(**stored_arguments(path))
-    load_weights(path, network)
-    return Segment(network)
-
-
-def load_complete(path: Path) -> nn.Module:
-    """The graph `complete` from the weight file of its network. Raises WeightsError."""
-    from layoutbrush.training.models.completion import Complete, CompletionNetwork
-
-    network = CompletionNetwork(**stored_arguments(path))
-    load_weights(path, network)
-    return Complete(network)

@@ -1,8 +1,9 @@
 """How far apart two ways to run a graph may be. Those of the ops are in their contracts.
 
 Two backends sum a convolution in another order, so features differ in the last bits, a few of them are then quantised
-to another integer, and a search goes another way there. So the whole graph `warp` is compared by its picture and by how
-good its matches are, and exactness is demanded where inputs are equal: of each KeyIndexSampling node on its own.
+to another integer, and a search goes another way there. So the whole graphs of the warp are compared by their pictures
+and by how good the matches are, and exactness is demanded where inputs are equal: of each KeyIndexSampling node on its
+own.
 """
 
 from __future__ import annotations
