@@ -263,7 +263,7 @@ def run(folder: Path, name: str, steps: int, *words: str) -> list[dict[str, floa
 
 
 def test_the_stage_learns_resumes_and_leaves_weights(tmp_path: Path) -> None:
-    words = (*TINY, "rate=2e-3", "image_l1=10", "warm=10", "evaluated=8", "drawn=2")
+    words = (*TINY, "rate=2e-3", "judge_rate=2e-3", "image_l1=10", "warm=10", "evaluated=8", "drawn=2")
     untrained = stage.build(settings_from(stage.Settings, ["kind=toy", *words]), DataOptions(tmp_path, size=32))
     with torch.no_grad():
         before = untrained.evaluate({name: m.eval() for name, m in untrained.modules.items()}).score
