@@ -46,10 +46,10 @@ class EditorOptions:
     """How an editor works.
 
     `scale`: longer side in pixels at which the networks work, 0 = the bundle's. `feather`: pixels over which a result
-    fades into unchanged labels inside the mask. `margin`: context around the mask, as a share of its longer side.
-    `harmony`: share of the seam's difference that is spread inwards where the warp is unsure, 0 = none. `keep`:
-    share of the warp in the result where the warp is sure. `calm`: share of the coarse picture where it guesses: what
-    nobody can know is drawn with less contrast.
+    fades into unchanged labels inside the mask; 0 = a grown mask's ring doesn't fade either. `margin`: context around
+    the mask, as a share of its longer side. `harmony`: share of the seam's difference that is spread inwards where the
+    warp is unsure, 0 = none. `keep`: share of the warp in the result where the warp is sure. `calm`: share of the
+    coarse picture where it guesses: what nobody can know is drawn with less contrast.
     """
 
     scale: int = 0
@@ -153,6 +153,8 @@ class Editor:
         yield Progress("encode", 0.0)
         with clock.stage("mask"):
             mask = edit_mask(prepared.painted, request)
+            if self.options.feather <= 0:
+                mask = replace(mask, changed=None)
             parts = split(prepared, request, mask, self.manifest.labels)
             request = self._without_gaps(prepared, request, mask)
             region = self._region(prepared, request, mask, parts)

@@ -14,6 +14,7 @@ from layoutbrush.runtime.pipeline.carry import Fill, Networks, Side, carry
 from layoutbrush.runtime.pipeline.coherence import Field, coherent
 from layoutbrush.runtime.pipeline.composite import blend, feather_weights
 from layoutbrush.runtime.pipeline.events import Layer, Photo
+from layoutbrush.runtime.pipeline.fading import Shares, fresh_shares
 from layoutbrush.runtime.pipeline.fusing import Strand, Woven
 from layoutbrush.runtime.pipeline.scene import Prepared, Scene
 from layoutbrush.runtime.pipeline.task import Task
@@ -28,7 +29,7 @@ def preview_layer(prepared: Prepared, task: Task, planes: Array) -> Layer:
     near = bounds.moved(-scene.region.x, -scene.region.y)
     if not scene.native:
         near = near.scaled(scene.region.extent, scene.extent)
-    pixels = resample.to_bytes(planes[0][(slice(None), *near.slices)])
+    pixels = resample.to_bytes(_faded(task, planes, near))
     if scene.native:
         pixels = np.where(task.mask.pixels[..., None], pixels, prepared.photo[bounds.slices])
     side = task.request.preview_side
@@ -46,8 +47,24 @@ def bands(
 
     `refined`: float32 (1, 3, h, w) in the scene's padded pixels. `poll` may raise, to cancel.
     """
+    shares = fresh_shares(task.mask, task.mask.bounds.extent)
     for band, pixels in _new_pixels(prepared, task, woven, refined, poll):
-        yield band, _composite(prepared, task, band, pixels, feather)
+        yield band, _composite(prepared, task, band, pixels, feather, shares)
+
+
+def _faded(task: Task, planes: Array, near: Bounds) -> Array:
+    """Return a part of a picture of the networks, float32 (3, h, w), as it fades into the photo.
+
+    `near`: the mask's bounds in the scene's pixels.
+    """
+    part = planes[0][(slice(None), *near.slices)]
+    shares = fresh_shares(task.mask, near.extent)
+    if shares is None:
+        return part
+    keepable = ((task.scene.layout == task.edited) & task.source)[0][near.slices]
+    old = task.scene.image[0][(slice(None), *near.slices)]
+    faded: Array = old + (part - old) * np.where(keepable, shares * np.float32(1 / 255), np.float32(1))
+    return faded
 
 
 def _new_pixels(
@@ -103,12 +120,18 @@ def _clamped(packed: Array, extent: Extent) -> Array:
     return clamped
 
 
-def _composite(prepared: Prepared, task: Task, band: Bounds, pixels: Photo, feather: int) -> Photo:
-    """Return a band of the layer, uint8 (h, w, 3); `pixels`: its new ones."""
+def _composite(
+    prepared: Prepared, task: Task, band: Bounds, pixels: Photo, feather: int, shares: Shares | None
+) -> Photo:
+    """Return a band of the layer, uint8 (h, w, 3); `pixels`: its new ones; `shares`: of the new ones, of the mask."""
     request, around = task.request, band.grow(feather).clamp(prepared.extent)
     where = around.slices
     keepable = prepared.layout[where] == request.edited[where]
     if request.exclude is not None:
         keepable &= ~request.exclude[where]
-    weights = feather_weights(task.mask.crop(around), keepable, feather)
-    return blend(prepared.photo[band.slices], pixels, weights[band.moved(-around.x, -around.y).slices])
+    inner = band.moved(-around.x, -around.y).slices
+    weights = feather_weights(task.mask.crop(around), keepable, feather)[inner]
+    if shares is not None:
+        mine = shares[band.moved(-task.mask.bounds.x, -task.mask.bounds.y).slices]
+        weights = np.where(keepable[inner], np.minimum(weights, mine), weights)
+    return blend(prepared.photo[band.slices], pixels, weights)

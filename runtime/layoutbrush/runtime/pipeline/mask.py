@@ -5,6 +5,7 @@ A full-size mask of a large photo is never worked on as a whole: a `Mask` holds 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 
@@ -36,10 +37,14 @@ FEW = 12
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """`pixels`: bool (bounds.height, bounds.width); outside `bounds` everything is False."""
+    """`pixels`: bool (bounds.height, bounds.width); outside `bounds` everything is False. `changed`: what the mask was
+    grown from, of the same shape, by `reach` pixels; None = it was not grown around changed labels alone.
+    """
 
     bounds: Bounds
     pixels: BoolMap
+    changed: BoolMap | None = None
+    reach: int = 0
 
     def crop(self, bounds: Bounds) -> BoolMap:
         """Return the mask over other bounds, bool (bounds.height, bounds.width)."""
@@ -50,6 +55,11 @@ class Mask:
                 common.moved(-self.bounds.x, -self.bounds.y).slices
             ]
         return found
+
+    def digest(self) -> bytes:
+        """Return what tells this mask from others."""
+        place = np.array([self.bounds.x, self.bounds.y, self.bounds.width, self.bounds.height], np.int64)
+        return hashlib.blake2b(place.tobytes() + np.packbits(self.pixels).tobytes(), digest_size=16).digest()
 
     def owned(self, region: Bounds, to: Extent) -> BoolMap:
         """Return which network pixels of a region own a pixel of the mask, bool `to.shape`; as `any_owned` of `crop`,
@@ -94,7 +104,8 @@ def edit_mask(layout: LabelMap, request: EditRequest) -> Mask:
         inner = filled_bounds(pixels)
         if inner.empty:
             raise InvalidArgument("The mask leaves nothing of what the label maps change.", "mask")
-        return Mask(inner.moved(grown.bounds.x, grown.bounds.y), pixels[inner.slices])
+        changed = None if grown.changed is None else grown.changed[inner.slices]
+        return Mask(inner.moved(grown.bounds.x, grown.bounds.y), pixels[inner.slices], changed, grown.reach)
     return grown
 
 
@@ -106,7 +117,8 @@ def _changed(layout: LabelMap, request: EditRequest) -> Mask | None:
     area = int(np.count_nonzero(layout[bounds.slices] != request.edited[bounds.slices]))
     reach = math.ceil(request.grow * math.sqrt(area))
     wide = bounds.grow(reach).clamp(Extent.of_shape(layout.shape))
-    return Mask(wide, grow_far(layout[wide.slices] != request.edited[wide.slices], reach))
+    changed = layout[wide.slices] != request.edited[wide.slices]
+    return Mask(wide, grow_far(changed, reach), changed, reach)
 
 
 def _sourced(request: EditRequest) -> Mask | None:
