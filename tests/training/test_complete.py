@@ -17,10 +17,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from layoutbrush.training.data import UNKNOWN
 from layoutbrush.training.models.completion import Complete, CompletionNetwork, first_guess
 from layoutbrush.training.models.labels import one_hot
+from layoutbrush.training.models.segmentation import SegmentationNetwork
 from layoutbrush.training.stages import complete
 from layoutbrush.training.trainer.loop import LoopSettings, train
 from layoutbrush.training.trainer.stage import DataOptions
-from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+from layoutbrush.training.trainer.weights import load_weights, save_weights, stored_arguments
 
 
 def _scene(height: int = 96, width: int = 128) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -109,6 +110,36 @@ def test_the_stage_hides_and_learns_to_find_on_toys(tmp_path: Path) -> None:
     assert after.score == pytest.approx(position.best, abs=1e-6)
     assert after.scalars["toy/entropy"] < 0.9 * before.scalars["toy/entropy"]
     assert after.pictures["completion"].dtype == np.uint8
+
+
+def test_a_share_of_the_tasks_starts_from_the_segmenters_labels(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    trunk = {"channels": (8, 8, 8, 8), "blocks": (0, 0, 0, 0)}
+    segmenter = SegmentationNetwork(context=8, decoder=(8, 6, 4), trunk=trunk)
+    save_weights(tmp_path / "segmentation.safetensors", segmenter)
+    settings = complete.Settings(
+        collections=("toy",),
+        shares=(1.0,),
+        evaluated=2,
+        segmenter=str(tmp_path / "segmentation.safetensors"),
+        segmented=0.5,
+    )
+    stage = complete.build(settings, DataOptions(tmp_path, batch=6, size=64))
+    batch = stage.batch(0, 0)
+    chosen = batch["segmented"]
+    assert 0 < int(chosen.sum()) < 6
+    hidden = batch["mask"][:, None].expand_as(batch["without"])
+    assert torch.equal(batch["without"][~hidden], batch["image"][~hidden])
+    assert not torch.equal(batch["without"], batch["image"])
+    edited = stage._segmented(batch, chosen)
+    assert torch.equal(edited[~chosen], batch["edited"][~chosen])
+    assert (edited[batch["hidden"]] == UNKNOWN).all()
+    seen = complete.segmented(stage.frozen["segmenter"], batch["without"][chosen])
+    gap = batch["hidden"][chosen]
+    assert torch.equal(edited[chosen][~gap], seen[~gap])
+    assert seen.dtype == torch.int32
+    scalars = stage.evaluate({"completion": stage.modules["completion"].eval()}).scalars
+    assert {name for name in scalars if name.startswith("toy/")} == {f"toy/{name}" for name in complete.FIGURES}
 
 
 def _stored(folder: Path) -> torch.nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,25 @@ def test_rare_labels_weigh_more_and_unknown_pixels_nothing() -> None:
     assert float(segmentation.soft_overlap(right, labels)) == pytest.approx(0)
     assert float(segmentation.soft_overlap(1 - right, labels)) == pytest.approx(1)
     assert float(segmentation.soft_overlap(right, torch.full_like(labels, UNKNOWN))) == 0
+
+
+def test_parts_of_the_crops_are_hidden_and_the_teacher_sees_all(tmp_path: Path) -> None:
+    teacher = SegmentationNetwork()
+    save_weights(tmp_path / "teacher.safetensors", teacher)
+    teacher_file = str(tmp_path / "teacher.safetensors")
+    plain = segmentation.Settings(collections=("toy",), shares=(1.0,), evaluated=2, teacher=teacher_file)
+    stage = segmentation.build(replace(plain, hidden=0.5), DataOptions(tmp_path, batch=8, size=64))
+    batch = stage.batch(0, 0)
+    changed = (batch["seen"] != batch["image"]).any(1)
+    parts = changed.float().mean((1, 2))
+    assert 0 < int((parts > 0).sum()) < 8
+    assert float(parts.max()) <= segmentation.HIDDEN_AREA[1] + 0.1
+    torch.testing.assert_close(batch["seen"], stage.batch(0, 0)["seen"])
+    shown: list[torch.Tensor] = []
+    stage.frozen["teacher"].register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    train(stage, LoopSettings(tmp_path / "run", steps=1, evaluations=1, tensorboard=False))
+    assert torch.equal(shown[0], batch["image"])
+    assert "seen" not in segmentation.build(plain, DataOptions(tmp_path, batch=2, size=64)).batch(0, 0)
 
 
 def test_the_segmenter_learns_toys_and_its_weights_load(tmp_path: Path) -> None:

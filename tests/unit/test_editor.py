@@ -402,6 +402,15 @@ class Guessing(StandInEngine):
         return {name: 0 * value if name == "confidence" else value for name, value in found.items()}
 
 
+def test_guessed_labels_are_trusted_less_and_nothing_is_calmed() -> None:
+    options = EditorOptions(keep=0.4, calm=0.2, keep_guessed=0.1)
+    assert options.for_guesses(0.0) == options
+    half, whole = options.for_guesses(0.5), options.for_guesses(1.0)
+    assert (half.keep, half.calm) == pytest.approx((0.25, 0.1))
+    assert (whole.keep, whole.calm) == pytest.approx((0.1, 0.0))
+    assert EditorOptions(keep=0.05).for_guesses(1.0).keep == pytest.approx(0.05)  # never more than for labels given
+
+
 def test_where_the_warp_guesses_the_result_is_calmer() -> None:
     photo, layout, edited = scene(320, 240)
     for calm, shade in ((0.0, 0.8), (0.25, 0.65)):

@@ -74,6 +74,60 @@ def test_labels_unknown_everywhere_are_segmented_outside_and_completed_inside_th
     assert set(np.unique(given["edited"])) == {0, 3, UNKNOWN_LABEL}
 
 
+def test_a_photo_without_labels_is_segmented_again_without_what_the_mask_hides() -> None:
+    _, layout, mask = scene()
+    nothing = np.full_like(layout, UNKNOWN_LABEL)
+    engine = Completing()
+    photo, _, _ = scene()
+    editor = Editor(engine, COMPLETING)
+    prepared = editor.open(photo, nothing)
+    looks = len(engine.seen["segment"])
+    *_, result = editor.edit(prepared, EditRequest(nothing, mask=mask))
+    assert isinstance(result, Result)
+    again = engine.seen["segment"][looks:]
+    assert len(again) == looks
+    other = np.where(mask[..., None], 255 - photo, photo)
+    engine.seen["segment"] = []
+    list(editor.edit(editor.open(other, nothing), EditRequest(nothing, mask=mask)))
+    for one, two in zip(again, engine.seen["segment"][looks:], strict=True):
+        np.testing.assert_array_equal(one["image"], two["image"])
+    engine.seen.clear()
+    list(editor.edit(prepared, EditRequest(nothing, mask=mask, seed=1)))
+    assert not {"segment", "encode_image"} & set(engine.seen)  # the mask is the same: so are labels and features
+    list(editor.edit(prepared, EditRequest(nothing, mask=np.roll(mask, 4, 1))))
+    assert len(engine.seen["segment"]) == looks
+    engine.seen.clear()
+    list(editor.edit(editor.open(photo, layout), EditRequest(layout, mask=mask)))
+    assert "segment" not in engine.seen  # labels that were given cost no look
+
+
+def test_keys_and_queries_have_the_labels_of_the_photo_without_what_is_hidden() -> None:
+    """Under the mask the layout stays what the photo shows there: it may be copied."""
+    photo, layout, mask = scene()
+    nothing = np.full_like(layout, UNKNOWN_LABEL)
+    found = np.where(mask, np.uint8(4), layout)
+
+    class Finding(Completing):
+        """Sees a road, 4, wherever the photo is black."""
+
+        def run(self, graph: str, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> Arrays:
+            results = super().run(graph, inputs, outputs)
+            if graph == "segment":
+                dark = inputs["image"].max(1) == 0
+                results = {**results, "labels": np.where(dark, 4, results["labels"]).astype(np.int32)}
+            return results
+
+    black = np.where(mask[..., None], np.uint8(0), np.maximum(photo, 1))
+    engine = Finding()
+    editor = Editor(engine, COMPLETING)
+    list(editor.edit(editor.open(black, nothing), EditRequest(nothing, mask=mask)))
+    encoded, edited = warped_layouts(engine)
+    wrong = (encoded[:120, :160] != found) & (encoded[:120, :160] != layout)
+    assert not wrong.any()
+    assert (encoded[:120, :160] == found).mean() > 0.98  # but for the rim, where a look is enlarged
+    np.testing.assert_array_equal(edited, np.where(mask, 1, layout)[VIEW])
+
+
 def test_labels_unknown_under_the_mask_are_completed_and_nothing_is_segmented() -> None:
     _, layout, mask = scene()
     engine = Completing()

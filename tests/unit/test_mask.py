@@ -180,3 +180,13 @@ def test_changed_bounds_are_those_of_the_difference(one: np.ndarray, other: np.n
     large[1500:1509, 40:51] = one
     found = filled_bounds(one != other)
     assert changed_bounds(large, np.zeros_like(large)) == (found if found.empty else found.moved(40, 1500))
+
+
+def test_masks_are_told_apart_by_their_pixels_and_their_place() -> None:
+    pixels = np.ones((4, 6), np.bool_)
+    mask = Mask(Bounds(2, 3, 6, 4), pixels)
+    other = pixels.copy()
+    other[3, 5] = False
+    assert mask.digest() == Mask(Bounds(2, 3, 6, 4), pixels.copy()).digest()
+    differing = [Mask(Bounds(3, 2, 6, 4), pixels), Mask(Bounds(2, 3, 6, 4), other), Mask(Bounds(2, 3, 4, 6), pixels.T)]
+    assert len({mask.digest(), *(one.digest() for one in differing)}) == 4

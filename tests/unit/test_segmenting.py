@@ -74,3 +74,19 @@ def test_segmentation_is_cancelled_between_looks() -> None:
     with pytest.raises(Cancelled):
         segment_photo(lit(320, 240), run, 16, 64, lambda: len(run.shown) == 1)
     assert len(run.shown) == 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (3000, 2000), (2000, 90)])
+def test_what_is_hidden_is_not_looked_at(width: int, height: int) -> None:
+    photo, plain, run, blind = lit(width, height), Script(), Script(), Script()
+    hidden = np.zeros((height, width), np.bool_)
+    hidden[height // 4 : height // 2, width // 8 : width // 4] = True
+    spoilt = photo.copy()
+    spoilt[hidden] = 255
+    assert (segment_photo(spoilt, plain, 16, 64)[0][hidden] == 5).mean() > 0.9
+    labels, _ = segment_photo(spoilt, run, 16, 64, hidden=hidden)
+    assert labels.shape == (height, width)
+    assert (labels[hidden] == 1).all()
+    segment_photo(photo, blind, 16, 64, hidden=hidden)
+    for one, other in zip(run.shown, blind.shown, strict=True):
+        np.testing.assert_array_equal(one, other)

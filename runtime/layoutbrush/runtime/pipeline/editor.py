@@ -21,7 +21,17 @@ from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.label_ids import first_strange
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
-from layoutbrush.runtime.pipeline.events import EditRequest, Event, LabelMap, Layer, Photo, Preview, Progress, Result
+from layoutbrush.runtime.pipeline.events import (
+    BoolMap,
+    EditRequest,
+    Event,
+    LabelMap,
+    Layer,
+    Photo,
+    Preview,
+    Progress,
+    Result,
+)
 from layoutbrush.runtime.pipeline.finish import bands, preview_layer
 from layoutbrush.runtime.pipeline.fusing import Strand, Weaving, plain_strand, strands
 from layoutbrush.runtime.pipeline.gaps import completed, filled_from, filled_outside, gap_of, mostly_unknown
@@ -49,7 +59,8 @@ class EditorOptions:
     fades into unchanged labels inside the mask; 0 = a grown mask's ring doesn't fade either. `margin`: context around
     the mask, as a share of its longer side. `harmony`: share of the seam's difference that is spread inwards where the
     warp is unsure, 0 = none. `keep`: share of the warp in the result where the warp is sure. `calm`: share of the
-    coarse picture where it guesses: what nobody can know is drawn with less contrast.
+    coarse picture where it guesses: what nobody can know is drawn with less contrast. `keep_guessed`: `keep` where
+    labels were guessed: of pixels that follow a wrong label the warp is as sure. Nothing is calmed there.
     """
 
     scale: int = 0
@@ -58,6 +69,12 @@ class EditorOptions:
     harmony: float = 0.6
     keep: float = 0.4
     calm: float = 0.15
+    keep_guessed: float = 0.15
+
+    def for_guesses(self, share: float) -> EditorOptions:
+        """Return what holds where `share` of the masked pixels, 0 to 1, have a label that was guessed."""
+        keep = self.keep + share * (min(self.keep, self.keep_guessed) - self.keep)
+        return replace(self, keep=keep, calm=(1 - share) * self.calm)
 
 
 @dataclass(eq=False)
@@ -121,17 +138,22 @@ class Editor:
             given, layout = layout, filled_from(layout, self.segment(photo, cancelled))
         prepared = Prepared(photo, layout, segmented, given)
         whole = Bounds.of(prepared.extent)
-        if self._network_extent(whole.extent).area <= self.scale * self.scale * WHOLE:
+        # What nobody labelled is segmented again for each mask, and encoded with those labels.
+        if given is None and self._network_extent(whole.extent).area <= self.scale * self.scale * WHOLE:
             self._scene(prepared, whole)
         return prepared
 
-    def segment(self, photo: Photo, cancelled: Callable[[], bool] = lambda: False) -> LabelMap:
-        """Return the label map of a photo, uint8 (H, W) of the bundle's ids.
+    def segment(
+        self, photo: Photo, cancelled: Callable[[], bool] = lambda: False, hidden: BoolMap | None = None
+    ) -> LabelMap:
+        """Return the label map of a photo, uint8 (H, W) of the bundle's ids. `hidden`: bool (H, W), True = what the
+        photo shows there doesn't count.
 
         Raises:
             Cancelled: `cancelled()` turned True between steps.
         """
-        labels, _ = segment_photo(photo, self._look, self.manifest.alignment, self.manifest.smallest, cancelled)
+        sizes = self.manifest.alignment, self.manifest.smallest
+        labels, _ = segment_photo(photo, self._look, *sizes, cancelled, hidden)
         return labels
 
     def _look(self, image: Array) -> tuple[Array, Array]:
@@ -155,8 +177,10 @@ class Editor:
             mask = edit_mask(prepared.painted, request)
             if self.options.feather <= 0:
                 mask = replace(mask, changed=None)
+            prepared = self._without_hidden(prepared, mask, cancelled)
             parts = split(prepared, request, mask, self.manifest.labels)
-            request = self._without_gaps(prepared, request, mask)
+            request, guessed = self._without_gaps(prepared, request, mask)
+            options = self.options.for_guesses(guessed)
             region = self._region(prepared, request, mask, parts)
         with clock.stage("warp"):
             glance = self._glance(engine, prepared, request, mask, parts, region)
@@ -177,29 +201,29 @@ class Editor:
         with clock.stage("warp"):
             woven = weaving.fine()
             unsure = task.doubt(woven.confidence)
-            kept = woven.kept(unsure, self.options.keep)
-            spread = woven.spread(unsure, self.options.harmony)
+            kept = woven.kept(unsure, options.keep)
+            spread = woven.spread(unsure, options.harmony)
 
         def finished(planes: Array) -> Array:
             settled = task.harmonised(task.settled(planes, woven.warped, kept), spread)
-            return task.whole(woven.joined(settled, task.view.edited) if self.options.harmony > 0 else settled)
+            return task.whole(woven.joined(settled, task.view.edited) if options.harmony > 0 else settled)
 
         if "warped" in request.previews and not scene.native:  # the result takes longer there
             yield Preview("warped", preview_layer(prepared, task, finished(woven.warped)))
         yield Progress("refine", 0.5)
         with clock.stage("refine"):
-            coarse = self.options.calm > 0 or "coarse" in request.previews
+            coarse = options.calm > 0 or "coarse" in request.previews
             pictures = refine(engine, task.view, woven.warped, woven.confidence, coarse)
             refined = pictures["refined"]
-            if self.options.calm > 0:
-                refined = task.settled(refined, pictures["coarse"], np.float32(self.options.calm) * unsure)
+            if options.calm > 0:
+                refined = task.settled(refined, pictures["coarse"], np.float32(options.calm) * unsure)
         if "coarse" in request.previews:
             yield Preview("coarse", preview_layer(prepared, task, finished(pictures["coarse"])))
         yield Progress("composite", 0.85)
         with clock.stage("composite"):
             refined = finished(refined)
             pixels = np.empty((*mask.pixels.shape, 3), np.uint8)
-            for band, part in bands(prepared, task, woven, refined, self.options.feather, clock.poll):
+            for band, part in bands(prepared, task, woven, refined, options.feather, clock.poll):
                 clock.poll()
                 pixels[band.moved(-mask.bounds.x, -mask.bounds.y).slices] = part
                 if request.tiles:
@@ -230,9 +254,28 @@ class Editor:
         first = Weaving(engine, task, [plain_strand(task, parts[0])]).coarse()
         return preview_layer(prepared, task, task.whole(first))
 
-    def _without_gaps(self, prepared: Prepared, request: EditRequest, mask: Mask) -> EditRequest:
-        """Return the request with labels where it has none: outside the mask those of the photo, inside continued."""
-        edited = request.edited
+    def _without_hidden(self, prepared: Prepared, mask: Mask, cancelled: Callable[[], bool]) -> Prepared:
+        """Return the photo with the labels that it has without what the mask hides, where nobody gave it labels.
+
+        What goes away spoils the labels around it, and with them what is completed under the mask.
+        """
+        if prepared.given is None:
+            return prepared
+        given, key = prepared.given, mask.digest()
+        found = prepared.variant(key)
+        if found is None:
+            hidden = mask.crop(Bounds.of(prepared.extent))
+            layout = filled_from(given, self.segment(prepared.photo, cancelled, hidden))
+            layout[hidden] = prepared.layout[hidden]
+            found = Prepared(prepared.photo, layout, prepared.segmented, given)
+            prepared.keep_variant(key, found)
+        return found
+
+    def _without_gaps(self, prepared: Prepared, request: EditRequest, mask: Mask) -> tuple[EditRequest, float]:
+        """Return the request with labels where it has none, outside the mask those of the photo, inside continued; and
+        the share of the masked pixels whose label was found.
+        """
+        edited, guessed = request.edited, 0.0
         if prepared.given is not None:
             edited = filled_outside(edited, prepared.layout, mask)
         if "complete" in self.manifest.graphs:
@@ -240,7 +283,8 @@ class Editor:
             if gap is not None:
                 sizes = self.manifest.alignment, self.manifest.smallest
                 edited = completed(prepared.photo, edited, mask, gap, self._complete, *sizes)
-        return request if edited is request.edited else replace(request, edited=edited)
+                guessed = float(np.count_nonzero(gap) / np.count_nonzero(mask.pixels))
+        return (request if edited is request.edited else replace(request, edited=edited)), guessed
 
     def _complete(self, image: Array, edited: Array, mask: Array) -> Array:
         return self.engine.run("complete", {"image": image, "edited": edited, "mask": mask}, ("labels",))["labels"]

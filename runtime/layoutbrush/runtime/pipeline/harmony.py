@@ -62,7 +62,7 @@ def harmonised(
         wanted = edited == label
         difference, weight = _differences(part, photo, inside & wanted, outside & (layout == label))
         if weight.any():
-            membrane = _enlarged(_pull_push(difference * weight, weight), BLOCK, mask.shape)
+            membrane = enlarged(pull_push(difference * weight, weight), BLOCK, mask.shape)
             np.add(part, share * membrane, out=part, where=mask & wanted)
     return np.clip(result, 0, 1, out=result)
 
@@ -73,8 +73,8 @@ def doubt(confidence: Floats, mask: BoolMap) -> Floats:
     `confidence`: float32 (h, w), its best scores. The mean over blocks, bilinear in between.
     """
     low = np.clip((SURE - confidence) / (SURE - UNSURE), 0, 1).astype(np.float32) * mask
-    cells = _pull_push(_block_sums(low)[None], _block_sums(mask.astype(np.float32)))
-    around: Floats = _enlarged(cells, BLOCK, mask.shape)[0]
+    cells = pull_push(block_sums(low)[None], block_sums(mask.astype(np.float32)))
+    around: Floats = enlarged(cells, BLOCK, mask.shape)[0]
     return around
 
 
@@ -83,11 +83,11 @@ def _differences(picture: Floats, image: Floats, inside: BoolMap, outside: BoolM
 
     A difference counts for as much as it stands out from the texture's own variation (Wiener).
     """
-    new, old = _block_sums(inside.astype(np.float32)), _block_sums(outside.astype(np.float32))
+    new, old = block_sums(inside.astype(np.float32)), block_sums(outside.astype(np.float32))
     known = ((new >= LEAST) & (old >= LEAST)).astype(np.float32)
-    ours, photo = _mean(_block_sums(picture * inside), new), _mean(_block_sums(image * outside), old)
-    spread = _mean(_block_sums(image * image * outside), old) - photo * photo
-    spread += _mean(_block_sums(picture * picture * inside), new) - ours * ours
+    ours, photo = _mean(block_sums(picture * inside), new), _mean(block_sums(image * outside), old)
+    spread = _mean(block_sums(image * image * outside), old) - photo * photo
+    spread += _mean(block_sums(picture * picture * inside), new) - ours * ours
     noise = TEXTURE * np.maximum(spread, 0).sum(axis=0)
     power = np.square(photo - ours).sum(axis=0)
     return known * (photo - ours) * _mean(power, power + noise), known
@@ -99,7 +99,7 @@ def _mean(total: Floats, weight: Floats) -> Floats:
     return mean
 
 
-def _block_sums(plane: NDArray[np.float32], side: int = BLOCK) -> Floats:
+def block_sums(plane: NDArray[np.float32], side: int = BLOCK) -> Floats:
     """Return the sums over blocks of the last two axes, float32 (..., ceil(h / side), ceil(w / side))."""
     height, width = plane.shape[-2:]
     tall, wide = -(-height // side), -(-width // side)
@@ -111,19 +111,19 @@ def _block_sums(plane: NDArray[np.float32], side: int = BLOCK) -> Floats:
     return sums
 
 
-def _pull_push(total: Floats, weight: Floats) -> Floats:
+def pull_push(total: Floats, weight: Floats) -> Floats:
     """Return values, given as float32 sums (c, h, w) with weights (h, w), with the gaps filled from coarser means."""
     own = _mean(total, weight)
     if weight.size == 1:
         return own
-    sums, weights = _block_sums(total, 2), _block_sums(weight, 2)
+    sums, weights = block_sums(total, 2), block_sums(weight, 2)
     limit = _mean(np.ones_like(weights), np.maximum(weights, 1))  # no cell counts for more than one
-    filled = _enlarged(_pull_push(sums * limit, weights * limit), 2, weight.shape)
+    filled = enlarged(pull_push(sums * limit, weights * limit), 2, weight.shape)
     mixed: Floats = filled + np.minimum(weight, np.float32(1)) * (own - filled)
     return mixed
 
 
-def _enlarged(planes: Floats, side: int, shape: tuple[int, ...]) -> Floats:
+def enlarged(planes: Floats, side: int, shape: tuple[int, ...]) -> Floats:
     """Return cells, float32 (c, ..., ...), as squares of `side` pixels at the size `shape`, bilinear."""
     height, width = shape
     return scale_planes(planes, Extent(planes.shape[2] * side, planes.shape[1] * side))[:, :height, :width]

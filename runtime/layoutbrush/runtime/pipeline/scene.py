@@ -61,6 +61,7 @@ class Prepared:
     segmented: bool = False
     given: LabelMap | None = None
     _scenes: OrderedDict[tuple[Bounds, Extent], Scene] = field(default_factory=OrderedDict)
+    _variants: dict[bytes, Prepared] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -79,6 +80,17 @@ class Prepared:
         with self._lock:
             maps = self.layout.nbytes + (0 if self.given is None else self.given.nbytes)
             return self.photo.nbytes + maps + sum(scene.nbytes for scene in self._scenes.values())
+
+    def variant(self, key: bytes) -> Prepared | None:
+        """Return the photo with other labels, as it was kept under `key`."""
+        with self._lock:
+            return self._variants.get(key)
+
+    def keep_variant(self, key: bytes, variant: Prepared) -> None:
+        """Keep the photo with other labels, one at a time: a mask is often drawn in several times in a row."""
+        with self._lock:
+            self._variants.clear()
+            self._variants[key] = variant
 
     def find(self, region: Bounds, extent: Extent) -> Scene | None:
         """Return a scene made before."""

@@ -1,19 +1,22 @@
 """The completion network on photos with label maps: labels are hidden under masks like those of edits, and found again.
 
 Cross entropy over the hidden pixels whose label is known, each task counting the same. Photos of a plain folder take
-part with the segmentation network's labels (a data.toml, see `data.spec`).
+part with the segmentation network's labels (a data.toml, see `data.spec`). Where an edit has no label at all, those
+around the gap are the segmenter's, and wrong in places: with ``segmenter`` a share of the tasks is like that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from layoutbrush.runtime.pipeline.hiding import without
 from layoutbrush.training.data import LABEL_NAMES, UNKNOWN, Collection, TaskConfig, TaskSampler, open_collections
 from layoutbrush.training.data.batch import image_tensor, label_tensor
 from layoutbrush.training.data.cv import Bool, UInt8
@@ -22,12 +25,17 @@ from layoutbrush.training.data.shapes import blob
 from layoutbrush.training.data.task import Task
 from layoutbrush.training.models.completion import Complete, CompletionNetwork, first_guess
 from layoutbrush.training.models.labels import one_hot
-from layoutbrush.training.models.segmentation import enlarged
+from layoutbrush.training.models.segmentation import SegmentationNetwork, enlarged
 from layoutbrush.training.sheets import grid
 from layoutbrush.training.trainer.stage import Batch, Context, DataOptions, Optimization, Report
-from layoutbrush.training.trainer.weights import load_weights
+from layoutbrush.training.trainer.weights import load_module, load_weights
 
 LABELS = len(LABEL_NAMES)
+ENLARGED = 1.4
+"""How much larger than the crop the segmenter sees it: about as the pipeline looks at photos."""
+FIGURES = ("right", "guess", "entropy", "right_segmented")
+"""Share of right labels, of the network and of its first guess, entropy, and the share where the labels around are
+those of the segmenter."""
 SHOWN = 8
 """Tasks of a collection on the contact sheet."""
 
@@ -40,8 +48,10 @@ class Settings:
     enlargement of photos; ``area``: share of the picture that is hidden; ``foreign``: share of tasks whose mask is a
     segment of another photo or a stroke, the others are holes; ``partly``: share of tasks of which labels under a part
     of the mask stay known; ``blind``: share of tasks that show no photo; ``loosen``, ``forget_some``: see
-    `data.sampler.TaskConfig`; ``smoothing``: of the labels; ``rate``: of AdamW at its height, after ``warm`` steps,
-    falling to 0; ``evaluated``: validation tasks of each collection.
+    `data.sampler.TaskConfig`; ``segmenter``: weights of a segmentation network ("": none), whose labels of the photo
+    without what the mask hides stand outside the mask in ``segmented`` of the tasks; ``smoothing``: of the labels;
+    ``rate``: of AdamW at its height, after ``warm`` steps, falling to 0; ``evaluated``: validation tasks of each
+    collection.
     """
 
     collections: tuple[str, ...] = ("scenes", "streets")
@@ -53,6 +63,8 @@ class Settings:
     blind: float = 0.1
     loosen: float = 0.3
     forget_some: float = 0.08
+    segmenter: str = ""
+    segmented: float = 0.5
     smoothing: float = 0.03
     rate: float = 1.5e-3
     warm: int = 100
@@ -74,6 +86,9 @@ class CompleteStage:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on a CPU
         self.modules: Mapping[str, nn.Module] = {"completion": network}
         self.frozen: Mapping[str, nn.Module] = {}
+        if settings.segmenter:
+            segmenter = load_module(Path(settings.segmenter), SegmentationNetwork)
+            self.frozen = {"segmenter": segmenter.to(memory_format=torch.channels_last)}  # type: ignore[call-overload]
         self.averaged = frozenset({"completion"})
         names, shares = settings.collections, settings.shares[: len(settings.collections)]
         train = [part.labelled() for part in open_collections(data.folder, names, "train", shares)]
@@ -109,7 +124,11 @@ class CompleteStage:
     def batch(self, step: int, rank: int) -> Batch:
         tasks = [self._sampler.task(step, index, rank) for index in range(self.data.batch)]
         rng = np.random.default_rng([self.data.seed, rank, step, 1])
-        return completion_batch(tasks, [self._hidden(rng, task) for task in tasks])
+        batch = completion_batch(tasks, [self._hidden(rng, task) for task in tasks])
+        if self.frozen:
+            batch["segmented"] = torch.from_numpy(rng.random(len(tasks)) < self.settings.segmented)
+            batch["without"] = _without(tasks)
+        return batch
 
     def _hidden(self, rng: np.random.Generator, task: Task) -> Bool:
         """The pixels whose label is hidden: those of the mask, in some tasks only a part of them."""
@@ -121,13 +140,27 @@ class CompleteStage:
     def train_step(self, batch: Batch, context: Context) -> Mapping[str, Tensor | float]:
         image = batch["image"]
         shown = torch.rand(len(image), 1, 1, device=image.device) >= self.settings.blind
-        logits = context.modules["completion"](image, batch["edited"], batch["mask"] | ~shown)
+        edited = batch["edited"]
+        if self.frozen:
+            with context.autocast():
+                edited = self._segmented(batch, batch["segmented"])
+        logits = context.modules["completion"](image, edited, batch["mask"] | ~shown)
         loss = hidden_entropy(logits.float(), batch["truth"], batch["hidden"], self.settings.smoothing)
         context.backward(loss)
         norm = context.update("completion")
         with torch.no_grad():
-            right, guessed = (correct(x, batch["truth"], batch["hidden"]) for x in (logits, _guess(batch)))
+            right, guessed = (correct(x, batch["truth"], batch["hidden"]) for x in (logits, _guess(edited)))
         return {"entropy": loss.detach(), "right": right.mean(), "guess": guessed.mean(), "norm": norm}
+
+    @torch.no_grad()
+    def _segmented(self, batch: Mapping[str, Tensor], chosen: Tensor) -> Tensor:
+        """The labels to start from, (B, S, S) int32, in the chosen tasks, (B,) bool, the segmenter's."""
+        edited = batch["edited"].clone()
+        if chosen.any():
+            photos = batch["without"][chosen].contiguous(memory_format=torch.channels_last)
+            found = segmented(self.frozen["segmenter"], photos)
+            edited[chosen] = torch.where(batch["hidden"][chosen], UNKNOWN, found)
+        return edited
 
     def evaluate(self, modules: Mapping[str, nn.Module]) -> Report:
         network = modules["completion"]
@@ -138,20 +171,27 @@ class CompleteStage:
             found: list[Tensor] = []
             for tasks in _validation_tasks(collection, self._tasks(self.data.size, 0, plain=True), self.settings):
                 batch = completion_batch(tasks, [task.mask for task in tasks])
+                if self.frozen:
+                    batch["without"] = _without(tasks)
                 batch = {name: value.to(device) for name, value in batch.items()}
                 inputs = batch["image"], batch["edited"], batch["mask"]
                 logits = network(*inputs).float()
-                figures = (
+                figures = [
                     correct(logits, batch["truth"], batch["hidden"]),
-                    correct(_guess(batch), batch["truth"], batch["hidden"]),
+                    correct(_guess(batch["edited"]), batch["truth"], batch["hidden"]),
                     hidden_entropy(logits, batch["truth"], batch["hidden"], 0.0).expand(len(tasks)),
-                )
+                ]
+                if self.frozen:
+                    edited = self._segmented(batch, torch.ones(len(tasks), dtype=torch.bool, device=device))
+                    scores = network(batch["image"], edited, batch["mask"])
+                    figures.append(correct(scores, batch["truth"], batch["hidden"]))
                 found.append(torch.stack(figures, 1).cpu())
                 if len(found) <= SHOWN // 4:
                     rows += _rows(tasks[:4], Complete(network)(*inputs)[0])  # type: ignore[arg-type]
-            for name, value in zip(("right", "guess", "entropy"), torch.cat(found).mean(0).tolist(), strict=True):
+            names = FIGURES if self.frozen else FIGURES[:3]
+            for name, value in zip(names, torch.cat(found).mean(0).tolist(), strict=True):
                 scalars[f"{collection.name}/{name}"] = value
-        means = [value for name, value in scalars.items() if name.endswith("/right")]
+        means = [value for name, value in scalars.items() if "/right" in name]
         return Report(scalars, -float(np.mean(means)), {"completion": grid(rows)})
 
     def describe(self) -> Mapping[str, object]:
@@ -188,8 +228,21 @@ def correct(scores: Tensor, truth: Tensor, hidden: Tensor) -> Tensor:
     return ((best == truth) & counted).sum((1, 2)) / counted.sum((1, 2)).clamp_min(1)
 
 
-def _guess(batch: Mapping[str, Tensor]) -> Tensor:
-    return first_guess(one_hot(batch["edited"], LABELS))
+def _guess(edited: Tensor) -> Tensor:
+    return first_guess(one_hot(edited, LABELS))
+
+
+def _without(tasks: list[Task]) -> Tensor:
+    """The photos without what the masks hide, (B, 3, S, S)."""
+    return image_tensor([without(task.image, task.mask) for task in tasks])
+
+
+def segmented(network: nn.Module, photos: Tensor) -> Tensor:
+    """Labels (B, S, S) int32 of photos (B, 3, S, S), looked at ENLARGED times as large."""
+    side = photos.shape[-1]
+    large = 16 * round(side * ENLARGED / 16)
+    scores = network(F.interpolate(photos, size=(large, large), mode="bilinear", align_corners=False)).float()
+    return F.interpolate(scores, size=(side, side), mode="bilinear", align_corners=False).argmax(1).int()
 
 
 def _validation_tasks(collection: Collection, config: TaskConfig, settings: Settings) -> list[list[Task]]:

@@ -11,19 +11,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from layoutbrush.runtime.pipeline.hiding import without
 from layoutbrush.training.data import LABEL_NAMES, UNKNOWN, Collection, TaskConfig, TaskSampler, open_collections
 from layoutbrush.training.data.batch import image_tensor, photo_batch
 from layoutbrush.training.data.cv import UInt8
 from layoutbrush.training.data.labels import colorize
 from layoutbrush.training.data.photo import Photo
+from layoutbrush.training.data.shapes import blob, brush
 from layoutbrush.training.metrics.confusion import Confusion
 from layoutbrush.training.metrics.features import load_features
 from layoutbrush.training.models.segmentation import Segment, SegmentationNetwork, enlarged
 from layoutbrush.training.sheets import grid
 from layoutbrush.training.trainer.stage import Batch, Context, DataOptions, Optimization, Report
-from layoutbrush.training.trainer.weights import load_weights, stored_arguments
+from layoutbrush.training.trainer.weights import load_module, load_weights
 
 LABELS = len(LABEL_NAMES)
+HIDDEN_AREA = (0.05, 0.3)
+"""Share of a crop that is hidden, where a part of it is."""
 COUNTED = 1000
 """Photos of a collection from which the share of each label is taken."""
 
@@ -33,7 +37,8 @@ class Settings:
     """Data, loss weights and the optimizer's constants.
 
     ``collections`` and ``shares``: folders below the data folder and how often each is drawn; ``zoom``: bounds of the
-    enlargement of photos; ``balanced``: share of the crops around a pixel of an evenly drawn label; ``power``: class
+    enlargement of photos; ``balanced``: share of the crops around a pixel of an evenly drawn label; ``hidden``: share
+    of the crops of which a part is hidden, colours from around in its place; ``power``: class
     weights are frequency^-power, bounded by ``bounds``; ``overlap``: weight of the soft intersection over union;
     ``smoothing``: of the labels; ``rate``: of AdamW at its height, after ``warm`` steps, ``trunk``: that of the
     pre-trained trunk as a factor; ``evaluated``: validation photos of each collection (0: all).
@@ -48,6 +53,7 @@ class Settings:
     zoom: tuple[float, float] = (0.6, 1.9)
     color: float = 1.7
     balanced: float = 0.4
+    hidden: float = 0.0
     power: float = 0.35
     bounds: tuple[float, float] = (0.5, 3.0)
     overlap: float = 0.5
@@ -141,12 +147,17 @@ class SegmentationStage:
             self._sampler.crop(step, index, rank, labelled=not self.frozen, balanced=self.settings.balanced)
             for index in range(self.data.batch)
         ]
-        return photo_batch([c.image for c in crops], [c.labels for c in crops])
+        batch = photo_batch([c.image for c in crops], [c.labels for c in crops])
+        if self.settings.hidden > 0:
+            rng = np.random.default_rng([self.data.seed, rank, step, 1])
+            batch["seen"] = image_tensor([partly_hidden(rng, c.image, self.settings.hidden) for c in crops])
+        return batch
 
     def train_step(self, batch: Batch, context: Context) -> Mapping[str, Tensor | float]:
         s, labels = self.settings, batch["labels"]
         image = batch["image"].contiguous(memory_format=torch.channels_last)
-        half = context.modules["segmentation"](image).float()
+        seen = batch["seen"].contiguous(memory_format=torch.channels_last) if "seen" in batch else image
+        half = context.modules["segmentation"](seen).float()
         logits = enlarged(half, 2)
         entropy = F.cross_entropy(
             logits,
@@ -198,8 +209,7 @@ class SegmentationStage:
 
 
 def _teacher(path: str) -> SegmentationNetwork:
-    network = SegmentationNetwork(**stored_arguments(Path(path)))
-    load_weights(Path(path), network)
+    network = load_module(Path(path), SegmentationNetwork)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -213,6 +223,14 @@ def segment_photo(network: nn.Module, image: UInt8) -> UInt8:
         labels, _, _ = Segment(network)(image_tensor([padded]).to(device))  # type: ignore[arg-type]
     found: UInt8 = labels[0, :height, :width].cpu().numpy().astype(np.uint8)
     return found
+
+
+def partly_hidden(rng: np.random.Generator, image: UInt8, share: float) -> UInt8:
+    """A square picture (S, S, 3), of `share` of the draws without what a stroke or a blob hides."""
+    if rng.random() >= share:
+        return image
+    shape = brush if rng.random() < 0.5 else blob
+    return without(image, shape(rng, image.shape[0], float(rng.uniform(*HIDDEN_AREA))))
 
 
 def spread(photos: Sequence[Photo], count: int) -> list[Photo]:
