@@ -414,7 +414,20 @@ def test_guessed_labels_are_trusted_less_and_nothing_is_calmed() -> None:
 def test_where_the_warp_guesses_the_result_is_calmer() -> None:
     photo, layout, edited = scene(320, 240)
     for calm, shade in ((0.0, 0.8), (0.25, 0.65)):
-        options = EditorOptions(calm=calm, harmony=0.0, feather=0)
+        options = EditorOptions(calm=calm, harmony=0.0, feather=0, detail=0.0)
         work = Editor(Guessing(), STAND_IN_MANIFEST, options)
         result = result_of(work.edit(work.open(photo, layout), EditRequest(edited, previews=())))
         assert set(np.unique(result.layer.pixels[result.mask])) == {round(255 * shade)}
+
+
+def test_where_the_refiner_is_lost_the_warp_brings_the_detail() -> None:
+    photo, layout, edited = scene(320, 240)
+    own = {}
+    for detail in (0.0, 0.5, 1.0):
+        options = EditorOptions(calm=0.0, harmony=0.0, feather=0, detail=detail)
+        work = Editor(Guessing(), STAND_IN_MANIFEST, options)
+        result = result_of(work.edit(work.open(photo, layout), EditRequest(edited, previews=())))
+        own[detail] = result.layer.pixels[result.mask].astype(int)
+    assert own[0.0].std() == 0 < own[0.5].std() < own[1.0].std()
+    # Light is the refiner's, but for what the noise loses at white.
+    assert own[0.0].mean() - 25 < own[1.0].mean() < own[0.0].mean() + 5

@@ -21,6 +21,7 @@ from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.label_ids import first_strange
 from layoutbrush.runtime.manifest import UNKNOWN_LABEL, Manifest
 from layoutbrush.runtime.pipeline import resample
+from layoutbrush.runtime.pipeline.detail import lost, with_detail
 from layoutbrush.runtime.pipeline.events import (
     BoolMap,
     EditRequest,
@@ -60,7 +61,8 @@ class EditorOptions:
     the mask, as a share of its longer side. `harmony`: share of the seam's difference that is spread inwards where the
     warp is unsure, 0 = none. `keep`: share of the warp in the result where the warp is sure. `calm`: share of the
     coarse picture where it guesses: what nobody can know is drawn with less contrast. `keep_guessed`: `keep` where
-    labels were guessed: of pixels that follow a wrong label the warp is as sure. Nothing is calmed there.
+    labels were guessed: of pixels that follow a wrong label the warp is as sure. Nothing is calmed there, and nothing
+    gets its detail from the warp. `detail`: share of the warp's detail where the refiner is lost.
     """
 
     scale: int = 0
@@ -70,11 +72,12 @@ class EditorOptions:
     keep: float = 0.4
     calm: float = 0.15
     keep_guessed: float = 0.15
+    detail: float = 0.8
 
     def for_guesses(self, share: float) -> EditorOptions:
         """Return what holds where `share` of the masked pixels, 0 to 1, have a label that was guessed."""
         keep = self.keep + share * (min(self.keep, self.keep_guessed) - self.keep)
-        return replace(self, keep=keep, calm=(1 - share) * self.calm)
+        return replace(self, keep=keep, calm=(1 - share) * self.calm, detail=(1 - share) * self.detail)
 
 
 @dataclass(eq=False)
@@ -217,6 +220,9 @@ class Editor:
             refined = pictures["refined"]
             if options.calm > 0:
                 refined = task.settled(refined, pictures["coarse"], np.float32(options.calm) * unsure)
+            if options.detail > 0:
+                share = np.float32(options.detail) * lost(woven.confidence[0, 0], task.view.inside[0])
+                refined = with_detail(refined, woven.warped, share)
         if "coarse" in request.previews:
             yield Preview("coarse", preview_layer(prepared, task, finished(pictures["coarse"])))
         yield Progress("composite", 0.85)

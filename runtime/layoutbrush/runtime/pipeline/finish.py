@@ -57,7 +57,7 @@ def _faded(task: Task, planes: Array, near: Bounds) -> Array:
 
     `near`: the mask's bounds in the scene's pixels.
     """
-    part = planes[0][(slice(None), *near.slices)]
+    part: Array = planes[0][(slice(None), *near.slices)]
     shares = fresh_shares(task.mask, near.extent)
     if shares is None:
         return part

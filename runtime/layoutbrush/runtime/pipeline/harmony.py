@@ -67,12 +67,12 @@ def harmonised(
     return np.clip(result, 0, 1, out=result)
 
 
-def doubt(confidence: Floats, mask: BoolMap) -> Floats:
-    """Return how unsure the warp is around each masked pixel, 0 to 1, float32 (h, w).
+def doubt(confidence: Floats, mask: BoolMap, sure: float = SURE, unsure: float = UNSURE) -> Floats:
+    """Return how unsure the warp is around each masked pixel, 0 at scores of `sure` to 1 at `unsure`, float32 (h, w).
 
     `confidence`: float32 (h, w), its best scores. The mean over blocks, bilinear in between.
     """
-    low = np.clip((SURE - confidence) / (SURE - UNSURE), 0, 1).astype(np.float32) * mask
+    low = np.clip((sure - confidence) / (sure - unsure), 0, 1).astype(np.float32) * mask
     cells = pull_push(block_sums(low)[None], block_sums(mask.astype(np.float32)))
     around: Floats = enlarged(cells, BLOCK, mask.shape)[0]
     return around
