@@ -26,7 +26,7 @@ def fresh_shares(mask: Mask, to: Extent) -> Shares | None:
     """Return the share of the new pixels within the mask's bounds at the size `to`, uint8 (h, w): 255 where labels
     changed and beside it, falling to 0 at the ring's outer edge; None where the mask has no ring.
     """
-    if mask.changed is None:
+    if mask.changed is None or mask.changed.all():
         return None
     changed = any_owned(mask.changed, to)
     reach = round(mask.reach * to.height / mask.bounds.height)

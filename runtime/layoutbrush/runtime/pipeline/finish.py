@@ -26,10 +26,8 @@ def preview_layer(prepared: Prepared, task: Task, planes: Array) -> Layer:
     `planes`: a picture of the networks, float32 (1, 3, h, w) in the scene's pixels.
     """
     scene, bounds = task.scene, task.mask.bounds
-    near = bounds.moved(-scene.region.x, -scene.region.y)
-    if not scene.native:
-        near = near.scaled(scene.region.extent, scene.extent)
-    pixels = resample.to_bytes(_faded(task, planes, near))
+    near = task.near
+    pixels = resample.to_bytes(_faded(task, planes))
     if scene.native:
         pixels = np.where(task.mask.pixels[..., None], pixels, prepared.photo[bounds.slices])
     side = task.request.preview_side
@@ -47,24 +45,22 @@ def bands(
 
     `refined`: float32 (1, 3, h, w) in the scene's padded pixels. `poll` may raise, to cancel.
     """
-    shares = fresh_shares(task.mask, task.mask.bounds.extent)
+    shares = task.shares if task.scene.native else fresh_shares(task.mask, task.mask.bounds.extent)
     for band, pixels in _new_pixels(prepared, task, woven, refined, poll):
         yield band, _composite(prepared, task, band, pixels, feather, shares)
 
 
-def _faded(task: Task, planes: Array, near: Bounds) -> Array:
-    """Return a part of a picture of the networks, float32 (3, h, w), as it fades into the photo.
-
-    `near`: the mask's bounds in the scene's pixels.
-    """
-    part: Array = planes[0][(slice(None), *near.slices)]
-    shares = fresh_shares(task.mask, near.extent)
-    if shares is None:
+def _faded(task: Task, planes: Array) -> Array:
+    """Return what a picture of the networks has in the mask's bounds, float32 (3, h, w), fading into the photo."""
+    part: Array = planes[0][(slice(None), *task.near.slices)]
+    if task.shares is None:
         return part
-    keepable = ((task.scene.layout == task.edited) & task.source)[0][near.slices]
-    old = task.scene.image[0][(slice(None), *near.slices)]
-    faded: Array = old + (part - old) * np.where(keepable, shares * np.float32(1 / 255), np.float32(1))
-    return faded
+    keepable = ((task.scene.layout == task.edited) & task.source)[0][task.near.slices]
+    rows, columns = np.nonzero(keepable & (task.shares < 255))
+    old = task.scene.image[0][(slice(None), *task.near.slices)][:, rows, columns]
+    part = part.copy()
+    part[:, rows, columns] = old + (part[:, rows, columns] - old) * (task.shares[rows, columns] * np.float32(1 / 255))
+    return part
 
 
 def _new_pixels(
@@ -73,8 +69,7 @@ def _new_pixels(
     """Yield what the networks want, at the photo's own resolution."""
     scene, bounds = task.scene, task.mask.bounds
     if scene.native:
-        near = bounds.moved(-scene.region.x, -scene.region.y)
-        yield bounds, resample.to_bytes(refined[0][(slice(None), *near.slices)])
+        yield bounds, resample.to_bytes(refined[0][(slice(None), *task.near.slices)])
         return
     fills = [
         _fill(prepared, task, strand, refined, correspondence, poll)

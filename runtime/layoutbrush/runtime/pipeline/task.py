@@ -12,6 +12,7 @@ from layoutbrush.runtime.engines import Array
 from layoutbrush.runtime.geometry import Bounds, Extent
 from layoutbrush.runtime.pipeline import resample
 from layoutbrush.runtime.pipeline.events import BoolMap, EditRequest
+from layoutbrush.runtime.pipeline.fading import Shares, fresh_shares
 from layoutbrush.runtime.pipeline.harmony import doubt, harmonised
 from layoutbrush.runtime.pipeline.mask import EXCLUDE_RIM, Mask, filled_bounds, grow
 from layoutbrush.runtime.pipeline.scene import Scene
@@ -53,6 +54,17 @@ class Task:
     def keys(self) -> KeySide:
         """The scene itself: what a plain edit draws from."""
         return KeySide(self.scene, self.source)
+
+    @cached_property
+    def near(self) -> Bounds:
+        """The mask's bounds in the scene's pixels."""
+        moved = self.mask.bounds.moved(-self.scene.region.x, -self.scene.region.y)
+        return moved if self.scene.native else moved.scaled(self.scene.region.extent, self.scene.extent)
+
+    @cached_property
+    def shares(self) -> Shares | None:
+        """How far the new pixels replace the photo's in `near`, as `fresh_shares`."""
+        return fresh_shares(self.mask, self.near.extent)
 
     def cut(self, planes: Array) -> Array:
         """Return the window of an array (..., H, W) in the scene's padded pixels."""
