@@ -163,9 +163,10 @@ class Painter:
             self.page.mouse.up()
 
     def press(self, *keys: str) -> None:
-        """Press keys, one after the other."""
+        """Press keys, one after the other; what a key has focused or shown gets the next one."""
         for key in keys:
             self.page.keyboard.press(key)
+            self.rested()
 
     def menu(self, entry: str) -> None:
         """Choose from the file menu."""

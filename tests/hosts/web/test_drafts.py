@@ -145,13 +145,15 @@ def test_the_board_by_keys(painter: Visit, web_server: WebServer) -> None:
     one.press("d")
     sketcher = Sketcher(one)
     one.page.get_by_role("radio", name="sky", exact=True).focus()
-    one.page.keyboard.press("ArrowRight")
+    one.press("ArrowRight")
+    one.page.get_by_role("radio", name="sky", exact=True, checked=False).wait_for()
     chosen = one.page.get_by_role("radiogroup", name="Label of the next box").locator('[aria-checked="true"]')
     label = chosen.inner_text()
     chosen.evaluate("(button) => button.blur()")
     one.press("Enter")
     box = sketcher.board.get_by_role("button").first
-    assert box.evaluate("(box) => box === document.activeElement")
+    box.wait_for()
+    one.until("document.activeElement.closest('[aria-label=\"Board of boxes\"]')")
     one.press("ArrowRight", "ArrowDown", "Shift+ArrowRight")
     one.page.get_by_role("button", name="Undo: Resize box").wait_for()
     (first,) = sketcher.boxes()
@@ -159,6 +161,7 @@ def test_the_board_by_keys(painter: Visit, web_server: WebServer) -> None:
     assert np.allclose(np.array(first["bbox"]) / 512, [0.37, 0.37, 0.32, 0.3], atol=0.002)
     box.evaluate("(box) => box.blur()")
     one.press("Enter")
+    one.until("document.activeElement.closest('[aria-label=\"Board of boxes\"]')")
     one.press("PageDown")
     assert [found["look"] for found in sketcher.boxes()] == [1, 0]
     one.press("l")
@@ -168,7 +171,7 @@ def test_the_board_by_keys(painter: Visit, web_server: WebServer) -> None:
     assert len(sketcher.drafted()) == DRAFTS
     one.page.get_by_role("radio", name="Draft 1").focus()
     one.press("ArrowRight", "ArrowRight")
-    assert one.page.get_by_role("radio", name="Draft 3").get_attribute("aria-checked") == "true"
+    one.page.get_by_role("radio", name="Draft 3", checked=True).wait_for()
     one.look("third_draft")
     one.press("Delete")
     assert len(sketcher.boxes()) == 1
@@ -179,7 +182,8 @@ def test_the_board_by_keys(painter: Visit, web_server: WebServer) -> None:
     one.page.reload()
     one.until("state.server === 'online'")
     one.press("d")
-    assert Sketcher(one).board.get_by_role("button").count() == 2
+    Sketcher(one).board.get_by_role("button").nth(1).wait_for()
+    assert len(Sketcher(one).boxes()) == 2
 
 
 def test_a_draft_becomes_layout_photo_and_second_photo(painter: Visit, web_server: WebServer, photo: Path) -> None:

@@ -173,7 +173,7 @@ def test_lost_server(painter: Visit, mortal_server: WebServer, photo: Path, tmp_
     one.stroke((60, 120), (90, 130))
     one.until("state.server === 'lost'")
     one.look("lost")
-    assert one.page.get_by_text("Your work is safe").is_visible()
+    one.page.get_by_text("Your work is safe").wait_for()
     painted = one.plane("edited")
     assert {1, 4} <= set(np.unique(painted))
     assert one.saved("Save project", tmp_path).stat().st_size > 10_000
@@ -359,7 +359,7 @@ def test_photos_of_other_kinds(painter: Visit, web_server: WebServer, tmp_path: 
     (tmp_path / "note.png").write_bytes(b"no picture at all")
     one.drop(tmp_path / "note.png")
     one.page.get_by_role("alert").wait_for()
-    assert one.page.get_by_text("can't be read as a picture").is_visible()
+    one.page.get_by_text("can't be read as a picture").wait_for()
     one.until("project.photo.name === 'same.webp'")
 
 

@@ -82,7 +82,7 @@ def test_a_label_draws_from_a_second_photo(
     filled = layer.pixels[layer.mask > 0][:, :3].mean(axis=0)
     assert filled[0] > filled[2] + 40, "the new sky is as red as the evening's"
     assert np.array_equal(one.plane("edited"), one.plane("original"))
-    assert one.page.get_by_role("radio", name=re.compile("^sky, .*drawn from evening.png")).is_visible()
+    one.page.get_by_role("radio", name=re.compile("^sky, .*drawn from evening.png")).wait_for()
 
     one.press("Control+z")
     one.until("state.layers.length === 0 && project.drawings.length === 0")
@@ -96,7 +96,8 @@ def test_a_label_draws_from_a_second_photo(
     two.settled()
     two.look("reopened")
     assert np.array_equal(one.composite(), two.composite())
-    assert two.page.get_by_label("Draw sky from", exact=True).locator("option:checked").inner_text() == "evening.png"
+    drawn = two.page.get_by_label("Draw sky from", exact=True).locator("option:checked")
+    drawn.and_(two.page.get_by_text("evening.png", exact=True)).wait_for(state="attached")
     # A server that has never seen the second photo gets it when something is painted.
     two.choose("sky")
     two.stroke((100, 90), (130, 92))
@@ -206,7 +207,7 @@ def test_a_clicked_button_gives_the_keys_back(
     one.page.get_by_role("dialog").get_by_role("button", name="sky", exact=True).click()
     canvas = one.page.get_by_role("application", name="Canvas")
     one.until("document.activeElement.classList.contains('marks')")
-    assert canvas.is_visible()
+    canvas.wait_for()
     smaller = one.page.get_by_role("button", name="Smaller")
     smaller.hover()
     told = one.page.get_by_text("Smaller", exact=True)
@@ -270,7 +271,7 @@ def test_what_a_server_cannot_do_is_not_shown(painter: Visit, plain_url: str, ph
     assert one.page.get_by_role("group", name="Draw from").count() == 0
     assert one.page.get_by_role("button", name="Boxes and drafts").count() == 0
     assert one.page.get_by_role("button", name="Find photos like this layout").count() == 0
-    assert one.page.get_by_role("button", name="Place a region of it").is_visible()
+    one.page.get_by_role("button", name="Place a region of it").wait_for()
     one.press("d")
     assert one.page.get_by_role("group", name="Board of boxes").count() == 0
 
