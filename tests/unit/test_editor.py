@@ -173,6 +173,12 @@ def test_features_are_kept_within_bounds_and_the_latest_used_ones(monkeypatch: p
     kept = [prepared.find(place, place.extent) is not None for place in places]
     assert kept == [True, False, True, False]
     assert prepared.nbytes == photo.nbytes + 2 * layout.nbytes + 2 * scenes[0].nbytes
+    other = Prepared(photo, layout.copy(), given=prepared.given)
+    other.keep(scenes[1])
+    for key in (b"one", b"another"):
+        prepared.keep_variant(key, other)
+    assert prepared.variant(b"one") is None and prepared.variant(b"another") is other
+    assert prepared.nbytes == photo.nbytes + 3 * layout.nbytes + 3 * scenes[0].nbytes
     monkeypatch.setattr("layoutbrush.runtime.pipeline.scene.MAX_BYTES", 0)
     prepared.keep(scenes[3])
     assert prepared.find(places[3], places[3].extent) is scenes[3]

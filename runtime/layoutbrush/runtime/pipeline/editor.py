@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -182,7 +183,7 @@ class Editor:
                 mask = replace(mask, changed=None)
             prepared = self._without_hidden(prepared, mask, cancelled)
             parts = split(prepared, request, mask, self.manifest.labels)
-            request, guessed = self._without_gaps(prepared, request, mask)
+            request, guessed = self._without_gaps(engine, prepared, request, mask)
             options = self.options.for_guesses(guessed)
             region = self._region(prepared, request, mask, parts)
         with clock.stage("warp"):
@@ -277,7 +278,9 @@ class Editor:
             prepared.keep_variant(key, found)
         return found
 
-    def _without_gaps(self, prepared: Prepared, request: EditRequest, mask: Mask) -> tuple[EditRequest, float]:
+    def _without_gaps(
+        self, engine: Runner, prepared: Prepared, request: EditRequest, mask: Mask
+    ) -> tuple[EditRequest, float]:
         """Return the request with labels where it has none, outside the mask those of the photo, inside continued; and
         the share of the masked pixels whose label was found.
         """
@@ -288,12 +291,9 @@ class Editor:
             gap = gap_of(prepared.layout, edited, mask, request.exclude)
             if gap is not None:
                 sizes = self.manifest.alignment, self.manifest.smallest
-                edited = completed(prepared.photo, edited, mask, gap, self._complete, *sizes)
+                edited = completed(prepared.photo, edited, mask, gap, partial(_complete, engine), *sizes)
                 guessed = float(np.count_nonzero(gap) / np.count_nonzero(mask.pixels))
         return (request if edited is request.edited else replace(request, edited=edited)), guessed
-
-    def _complete(self, image: Array, edited: Array, mask: Array) -> Array:
-        return self.engine.run("complete", {"image": image, "edited": edited, "mask": mask}, ("labels",))["labels"]
 
     # Choosing what to work on
 
@@ -355,3 +355,7 @@ class Editor:
         strange = first_strange(labels, self._ids)
         if strange is not None:
             raise UnknownLabel(f"The bundle has no label {labels[strange]}.", name)
+
+
+def _complete(engine: Runner, image: Array, edited: Array, mask: Array) -> Array:
+    return engine.run("complete", {"image": image, "edited": edited, "mask": mask}, ("labels",))["labels"]

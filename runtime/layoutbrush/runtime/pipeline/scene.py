@@ -78,8 +78,14 @@ class Prepared:
     def nbytes(self) -> int:
         """Bytes held, about."""
         with self._lock:
-            maps = self.layout.nbytes + (0 if self.given is None else self.given.nbytes)
-            return self.photo.nbytes + maps + sum(scene.nbytes for scene in self._scenes.values())
+            variants = list(self._variants.values())
+        shared = self.photo.nbytes + (0 if self.given is None else self.given.nbytes)
+        return shared + self._own_bytes() + sum(variant._own_bytes() for variant in variants)
+
+    def _own_bytes(self) -> int:
+        """Bytes held of what no variant shares: the label map and the features."""
+        with self._lock:
+            return self.layout.nbytes + sum(scene.nbytes for scene in self._scenes.values())
 
     def variant(self, key: bytes) -> Prepared | None:
         """Return the photo with other labels, as it was kept under `key`."""
